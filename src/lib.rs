@@ -1,0 +1,4 @@
+//! **seedbed**: write a distributed protocol once, as a pure state machine; then sample its large
+//! worlds under seeds, exhaust its small worlds, and have every history that comes out judged.
+
+pub mod protocol;
