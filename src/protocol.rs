@@ -10,7 +10,7 @@
 
 mod outbox;
 
-pub use outbox::{Chance, Outbox};
+pub use outbox::{Chance, Draw, Outbox, Reading};
 
 use std::fmt::{self, Debug, Display};
 use std::hash::Hash;

@@ -1,0 +1,5 @@
+//! stand-in
+/// stand-in
+pub trait Object: Send + Sync + 'static { /// s
+type Op; /// s
+type Ret; }

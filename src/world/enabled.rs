@@ -1,0 +1,269 @@
+//! Which actions are enabled in a state, in a fixed order.
+
+use std::sync::Arc;
+
+use crate::protocol::{Chance, Checkable, Effect, Input, NodeId, Outbox, Protocol};
+
+use super::action::{Action, Happening, Torn};
+use super::waiting::following;
+use super::{Cut, Flight, Links, Status, World};
+
+/// What a step would do, without doing it.
+struct Probe<P: Protocol> {
+    taken: Vec<u32>,
+    of: Vec<u32>,
+    effects: Vec<Effect<P>>,
+    changes: bool,
+}
+
+impl<P: Checkable> World<P> {
+    /// Every action that is enabled, in a fixed order: steps, then the passing of time and what
+    /// ends a fault, then faults.
+    pub fn actions(&self) -> Vec<Action<P>> {
+        let mut actions = Vec::new();
+        self.steps(&mut actions);
+        self.recoveries(&mut actions);
+        self.message_faults(&mut actions);
+        self.node_faults(&mut actions);
+        actions
+    }
+
+    /// Whether some action is enabled that is no fault.
+    pub fn can_go_on(&self) -> bool {
+        let mut actions = Vec::new();
+        self.recoveries(&mut actions);
+        if actions.is_empty() {
+            self.steps(&mut actions);
+        }
+        actions.iter().any(|action| !action.is_fault())
+    }
+
+    /// Whether a call is open and nothing goes on but faults.
+    pub fn is_deadlock(&self) -> bool {
+        self.system.programs.iter().any(|program| program.open.is_some()) && !self.can_go_on()
+    }
+
+    /// Whether an action is a delivery that changes nothing and has no effect, on a link on which
+    /// that is no transition: the message stays.
+    pub fn is_no_op(&self, action: &Action<P>) -> bool {
+        let Happening::Deliver(from, to, msg) = &action.did else { return false };
+        self.no_ops_are_no_transitions()
+            && action.torn.is_none()
+            && self.system.node(*to).status == Status::Up
+            && !self.probe(*to, Input::Recv(*from, msg.clone()), action.draws.clone()).changes
+    }
+
+    /// On FIFO links and under delay bounds a delivery without effect is a step like any other,
+    /// since at the head of a link it would block the link, or time, for ever.
+    fn no_ops_are_no_transitions(&self) -> bool {
+        let setup = &self.system.setup;
+        setup.links == Links::Unordered && !(setup.timed() && setup.numbers.delay.is_some())
+    }
+
+    fn steps(&self, actions: &mut Vec<Action<P>>) {
+        for flight in self.deliverable() {
+            let Flight { from, to, msg, .. } = flight;
+            let happening = Happening::Deliver(*from, *to, msg.clone());
+            self.each_draw(*to, happening, || Input::Recv(*from, msg.clone()), actions);
+        }
+        for (node, timer, wait, _) in &self.waiting.timers {
+            if wait.ready() && self.system.node(*node).status == Status::Up {
+                let happening = Happening::Fire(*node, timer.clone());
+                self.each_draw(*node, happening, || Input::Fired(timer.clone()), actions);
+            }
+        }
+        for (n, program) in self.system.programs.iter().enumerate() {
+            if let Some((node, op)) = self.system.next_call(n) {
+                let call =
+                    crate::protocol::CallId { process: program.process, number: program.made };
+                let happening = Happening::Call(call, node, op.clone());
+                self.each_draw(node, happening, || Input::Call(call, op.clone()), actions);
+            }
+        }
+    }
+
+    /// The messages that may arrive now, equal ones once.
+    fn deliverable(&self) -> impl Iterator<Item = &Flight<P::Msg>> {
+        let fifo = self.system.setup.links == Links::Fifo;
+        let flights = &self.waiting.flights;
+        let link = |n: usize| (flights[n].from, flights[n].to);
+        (0..flights.len())
+            .filter(move |n| {
+                let shadowed = *n > 0 && link(n - 1) == link(*n);
+                let same = shadowed && flights[n - 1].msg == flights[*n].msg;
+                if fifo { !shadowed } else { !(same && flights[n - 1].wait.ready()) }
+            })
+            .map(|n| &flights[n])
+            .filter(|flight| {
+                flight.wait.ready()
+                    && self.system.node(flight.to).status == Status::Up
+                    && !self.is_held(flight)
+            })
+    }
+
+    fn recoveries(&self, actions: &mut Vec<Action<P>>) {
+        if self.ticks_left() > 0 && self.ticks_allowed() > 0 {
+            actions.push(Happening::Tick(1).into());
+        }
+        if self.system.cut.is_some() {
+            actions.push(Happening::Heal.into());
+        }
+        for (node, wait) in &self.waiting.pauses {
+            if wait.ready() {
+                actions.push(Happening::Resume(*node).into());
+            }
+        }
+        for node in NodeId::all(self.system.setup.nodes()) {
+            if self.system.node(node).status == Status::Down {
+                self.each_boot(node, Happening::Restart(node), actions);
+            }
+        }
+    }
+
+    fn message_faults(&self, actions: &mut Vec<Action<P>>) {
+        let left = &self.system.left;
+        let mut last = None;
+        for Flight { from, to, msg, .. } in &self.waiting.flights {
+            if from == to || last == Some((from, to, msg)) {
+                continue;
+            }
+            if left.losses > 0 {
+                actions.push(Happening::Lose(*from, *to, msg.clone()).into());
+            }
+            if left.duplicates > 0 {
+                actions.push(Happening::Duplicate(*from, *to, msg.clone()).into());
+            }
+            last = Some((from, to, msg));
+        }
+        if left.partitions > 0 && self.system.cut.is_none() {
+            let setup = &self.system.setup;
+            let cuts = Cut::all(&setup.numbers.cuts, setup.nodes());
+            actions.extend(cuts.into_iter().map(|cut| Happening::Partition(cut).into()));
+        }
+    }
+
+    fn node_faults(&self, actions: &mut Vec<Action<P>>) {
+        let (system, left) = (&self.system, &self.system.left);
+        for node in NodeId::all(system.setup.nodes()) {
+            let status = system.node(node).status;
+            if matches!(status, Status::Up | Status::Paused) && left.crashes > 0 {
+                actions.push(Happening::Crash(node, false).into());
+                if left.lost_saves > 0 && system.has_unsynced_saves(node) {
+                    actions.push(Happening::Crash(node, true).into());
+                }
+            }
+            if status == Status::Up && left.pauses > 0 {
+                actions.push(Happening::Pause(node).into());
+            }
+            if status == Status::Absent && left.joins > 0 {
+                self.each_boot(node, Happening::Join(node), actions);
+            }
+            let jump = system.setup.numbers.jump.cast_signed();
+            if left.jumps > 0 && jump > 0 && status != Status::Absent {
+                let jumps = (-jump..=jump).filter(|by| *by != 0);
+                actions.extend(jumps.map(|by| Happening::Jump(node, by).into()));
+            }
+        }
+        for (program, wait) in system.programs.iter().zip(&self.waiting.patience) {
+            let Some((call, node)) = program.open else { continue };
+            let up = system.node(node).status == Status::Up;
+            if left.cancels > 0 && up && wait.is_some_and(|wait| wait.ready()) {
+                self.each_draw(node, Happening::Cancel(call), || Input::Cancel(call), actions);
+            }
+        }
+    }
+
+    /// Adds a step once for each of the values that chance may draw in it and, where crashes may
+    /// tear steps, for each prefix of its effects.
+    fn each_draw(
+        &self,
+        node: NodeId,
+        happening: Happening<P>,
+        input: impl Fn() -> Input<P>,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let may_be_no_op =
+            self.no_ops_are_no_transitions() && matches!(happening, Happening::Deliver(..));
+        let probe = |draws| self.probe(node, input(), draws);
+        self.each(node, happening, may_be_no_op, probe, actions);
+    }
+
+    fn each_boot(&self, node: NodeId, happening: Happening<P>, actions: &mut Vec<Action<P>>) {
+        self.each(node, happening, false, |draws| self.probe_boot(node, draws), actions);
+    }
+
+    fn each(
+        &self,
+        node: NodeId,
+        happening: Happening<P>,
+        may_be_no_op: bool,
+        probe: impl Fn(Vec<u32>) -> Probe<P>,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let mut next = Some(Vec::new());
+        while let Some(draws) = next {
+            let Probe { taken, of, effects, changes } = probe(draws);
+            next = following(&taken, &of);
+            if may_be_no_op && !changes {
+                continue;
+            }
+            let action = |torn| Action { did: happening.clone(), draws: taken.clone(), torn };
+            actions.push(action(None));
+            actions.extend(self.tears(node, &effects).map(|torn| action(Some(torn))));
+        }
+    }
+
+    /// The crashes that may tear a step with these effects.
+    fn tears(&self, node: NodeId, effects: &[Effect<P>]) -> impl Iterator<Item = Torn> {
+        let left = &self.system.left;
+        let may = left.crashes > 0 && left.torn > 0;
+        let mut unsynced = self.system.has_unsynced_saves(node);
+        let mut tears = Vec::new();
+        for (kept, effect) in (0..).zip(effects).take_while(|_| may) {
+            tears.push(Torn { kept, loses_saves: false });
+            if unsynced && left.lost_saves > 0 {
+                tears.push(Torn { kept, loses_saves: true });
+            }
+            match effect {
+                Effect::Save(_) => unsynced = true,
+                Effect::Sync => unsynced = false,
+                _ => {}
+            }
+        }
+        tears.into_iter()
+    }
+
+    /// Takes a step on a copy of the node.
+    fn probe(&self, node: NodeId, input: Input<P>, draws: Vec<u32>) -> Probe<P> {
+        let setup = Arc::clone(&self.system.setup);
+        let before = self.system.state(node).expect("only a node that is up takes inputs");
+        let mut after = before.clone();
+        let mut out = Outbox::new(Chance::Listed(draws));
+        out.clock = self.system.clock(node);
+        if setup.stopwatch {
+            super::Pending::show_timers(&self.waiting, node, &mut out);
+        }
+        after.step(&setup.config, input, &mut out);
+        let changes = after != *before || !out.effects.is_empty();
+        Probe::of(out, changes)
+    }
+
+    fn probe_boot(&self, node: NodeId, draws: Vec<u32>) -> Probe<P> {
+        let mut out = Outbox::new(Chance::Listed(draws));
+        out.clock = self.system.clock(node);
+        let disk = self.system.node(node).durable().clone();
+        P::boot(&self.system.setup.config, node, disk, &mut out);
+        Probe::of(out, true)
+    }
+}
+
+impl<P: Protocol> Probe<P> {
+    fn of(out: Outbox<P>, changes: bool) -> Self {
+        Probe {
+            taken: out.draws.iter().map(|draw| draw.taken).collect(),
+            of: out.draws.iter().map(|draw| draw.of).collect(),
+            effects: out.effects,
+            changes,
+        }
+    }
+}

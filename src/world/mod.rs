@@ -1,0 +1,30 @@
+//! The world: nodes, network, timers, clocks, disks, faults, processes and monitors, over plain
+//! values. `docs/semantics.md` is its law; each rule names the test that fails without it.
+//!
+//! A [`System`] is all of a world but what waits: nodes, disks, processes, budgets, history and
+//! monitors. It interprets effects, and hands whatever has to wait (a message, a timer) to a
+//! [`Pending`]. The checker's [`World`] keeps what waits as intervals of ticks and lists every
+//! action that is enabled; the simulator keeps it in a queue by due tick and takes the first.
+
+mod action;
+mod cut;
+mod digest;
+mod enabled;
+mod monitor;
+mod numbers;
+mod record;
+mod setup;
+mod system;
+mod time;
+mod waiting;
+
+pub use action::{Action, Happening, Torn};
+pub use cut::{Cut, CutKind};
+pub use digest::{Digest, digest_of};
+pub use monitor::{Event, Monitor, Watch};
+pub use numbers::{Clocks, Faults, InFlight, Numbers};
+pub use record::{Entry, HistoryForm, Record};
+pub use setup::{Expect, Judge, Judged, Links, Property, Script, Setup, Turn};
+pub use system::{Node, Pending, Program, Status, System};
+pub use time::Interval;
+pub use waiting::{Flight, Refused, Waiting, World};

@@ -1,0 +1,245 @@
+//! What a scenario fixes: a protocol with its configuration, the programs of its clients, its
+//! links and numbers, and what is expected of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::consistency;
+use crate::history::History;
+use crate::object::Object;
+use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
+
+use super::{HistoryForm, Monitor, Numbers, Record, System, Watch};
+
+/// How links order messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// In any order.
+    #[default]
+    Unordered,
+    /// From one node to another, in the order sent.
+    Fifo,
+}
+
+/// Where a program stands when it is asked for its next call.
+#[derive(Debug)]
+pub struct Turn<'a, P: Protocol> {
+    /// Which program, from 0.
+    pub program: u16,
+    /// The process that runs it now.
+    pub process: ProcessId,
+    /// The number of the call to come, from 0.
+    pub number: u16,
+    /// The last call and its outcome.
+    pub last: Option<(&'a P::Op, &'a Outcome<P::Ret>)>,
+}
+
+/// What a program calls next, and at which node; `None` when it is done.
+pub type Script<P> =
+    Arc<dyn Fn(&Turn<'_, P>) -> Option<(NodeId, <P as Protocol>::Op)> + Send + Sync>;
+
+/// What a judge of histories says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// The history is as the property wants it.
+    Holds,
+    /// It is not, and why.
+    Violated(String),
+    /// The judge's budget ran out.
+    Unknown,
+}
+
+/// A judge of histories.
+pub type Judge<P> = Arc<dyn Fn(&Record<P>) -> Judged + Send + Sync>;
+
+type OfNode<P> = Arc<dyn Fn(&<P as Protocol>::Config, NodeId, &P) -> bool + Send + Sync>;
+type OfPair<P> =
+    Arc<dyn Fn(&<P as Protocol>::Config, (NodeId, &P), (NodeId, &P)) -> bool + Send + Sync>;
+type OfSystem<P> = Arc<dyn Fn(&System<P>) -> bool + Send + Sync>;
+
+/// What must always hold; its kind says what it reads, so that an engine may judge that once.
+pub enum Property<P: Protocol> {
+    /// Of the state of each node that is up.
+    EachNode(&'static str, OfNode<P>),
+    /// Of the states of each two nodes that are up, in both orders.
+    EachPair(&'static str, OfPair<P>),
+    /// Of the whole system but what waits.
+    System(&'static str, OfSystem<P>),
+    /// Of the history.
+    History(&'static str, Judge<P>),
+    /// Of the events: the monitor as it starts.
+    Events(&'static str, Box<dyn Watch<P>>),
+    /// Of the system once nothing changes any more: after faults have stopped and all has healed,
+    /// over one full fair round.
+    Settled(&'static str, OfSystem<P>),
+}
+
+impl<P: Protocol> Property<P> {
+    /// A property of the state of each node that is up.
+    pub fn each_node(
+        name: &'static str,
+        holds: impl Fn(&P::Config, NodeId, &P) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::EachNode(name, Arc::new(holds))
+    }
+
+    /// A property of each two nodes that are up.
+    pub fn each_pair(
+        name: &'static str,
+        holds: impl Fn(&P::Config, (NodeId, &P), (NodeId, &P)) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::EachPair(name, Arc::new(holds))
+    }
+
+    /// A property of the whole system.
+    pub fn system(
+        name: &'static str,
+        holds: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::System(name, Arc::new(holds))
+    }
+
+    /// A property of the events.
+    pub fn events(name: &'static str, monitor: impl Monitor<P>) -> Self {
+        Property::Events(name, Box::new(monitor))
+    }
+
+    /// A property of the system once it has settled.
+    pub fn settled(
+        name: &'static str,
+        holds: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::Settled(name, Arc::new(holds))
+    }
+
+    /// Every history is linearizable: `as_object` says what a call is to the object, and what its
+    /// answer is; calls that are none of the object's are left out.
+    pub fn linearizable<O: Object>(
+        object: O,
+        as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(O::Op, Option<O::Ret>)>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let judge = move |record: &Record<P>| {
+            consistency::judge_record(&object, &as_history(record, &as_object))
+        };
+        Property::History("linearizable", Arc::new(judge))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Property::EachNode(name, _)
+            | Property::EachPair(name, _)
+            | Property::System(name, _)
+            | Property::History(name, _)
+            | Property::Events(name, _)
+            | Property::Settled(name, _) => name,
+        }
+    }
+}
+
+/// A world's history as one that a judge takes: the two halves of an epoch are its calls and then
+/// its returns.
+fn as_history<P: Protocol, Op, Ret>(
+    record: &Record<P>,
+    as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(Op, Option<Ret>)>,
+) -> History<Op, Ret> {
+    let calls = record.entries().filter_map(|entry| {
+        let (op, ret) = as_object(&entry.op, entry.ret.as_ref())?;
+        Some(crate::history::Call {
+            process: u32::from(entry.call.process.0),
+            op,
+            ret,
+            invoked: 2 * u64::from(entry.invoked),
+            returned: entry.returned.map(|epoch| 2 * u64::from(epoch) + 1),
+            line: None,
+        })
+    });
+    History::of(calls.collect())
+}
+
+/// What a scenario is expected to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Every property holds.
+    Holds,
+    /// This property is broken, by the checker and under some seed.
+    Breaks(&'static str),
+}
+
+/// A scenario, ready to become a world.
+pub struct Setup<P: Protocol> {
+    /// The protocol's configuration.
+    pub config: P::Config,
+    /// Size, clocks and budgets.
+    pub numbers: Numbers,
+    /// How links order messages.
+    pub links: Links,
+    /// What the programs call.
+    pub script: Script<P>,
+    /// Whether the next call is made in the step in which the last one returned. It hides real-time
+    /// order, and serves only to meet published counts.
+    pub eager: bool,
+    /// What of the history is kept.
+    pub history: HistoryForm,
+    /// What must always hold.
+    pub properties: Vec<Property<P>>,
+    /// The marks that some run must reach, or a pass means nothing.
+    pub sometimes: Vec<&'static str>,
+    /// Whether a world may end with a call open.
+    pub deadlock_expected: bool,
+    /// Whether open calls must finish once all has healed.
+    pub finishes: bool,
+    /// Whether steps read stopwatches (`Outbox::left`).
+    pub stopwatch: bool,
+    /// What is expected.
+    pub expect: Expect,
+}
+
+impl<P: Protocol> Setup<P> {
+    /// A scenario in which every property holds, links are unordered and every call returns once
+    /// all has healed.
+    pub fn new(
+        config: P::Config,
+        numbers: &Numbers,
+        script: impl Fn(&Turn<'_, P>) -> Option<(NodeId, P::Op)> + Send + Sync + 'static,
+    ) -> Self {
+        Setup {
+            config,
+            numbers: numbers.clone(),
+            links: Links::Unordered,
+            script: Arc::new(script),
+            eager: false,
+            history: HistoryForm::None,
+            properties: Vec::new(),
+            sometimes: Vec::new(),
+            deadlock_expected: false,
+            finishes: true,
+            stopwatch: false,
+            expect: Expect::Holds,
+        }
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> u8 {
+        u8::try_from(self.numbers.nodes).expect("numbers are validated")
+    }
+
+    /// A length of time in ticks.
+    pub fn ticks(&self, units: u32) -> u32 {
+        units * self.numbers.scale
+    }
+
+    /// Whether time passes at all.
+    pub fn timed(&self) -> bool {
+        self.numbers.clocks != super::Clocks::Asynchronous
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Setup<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} with {}", self.config, self.numbers)
+    }
+}
