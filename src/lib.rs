@@ -1,4 +1,7 @@
 //! **seedbed**: write a distributed protocol once, as a pure state machine; then sample its large
 //! worlds under seeds, exhaust its small worlds, and have every history that comes out judged.
 
+pub mod consistency;
+pub mod history;
+pub mod object;
 pub mod protocol;
