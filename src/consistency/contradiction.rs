@@ -21,45 +21,109 @@ use super::search::{Found, search};
 use crate::history::Call;
 use crate::object::Object;
 
-/// How many of the states in which a search is stuck are shown.
+/// How many of the states before a return that can't be are shown.
 const STATES_SHOWN: usize = 8;
 
 /// What a core may cost, in steps, beside the verdict itself.
 const EFFORT: u64 = 2_000_000;
 
-/// Where a search got stuck.
-pub struct Stuck<S> {
-    /// The call that can't return.
-    pub call: usize,
-    /// An order that explains everything before.
-    pub partial: Vec<usize>,
-    /// The states in which it ends.
-    pub states: Vec<S>,
-}
-
-/// Finds a core in calls that have no order, and tells about the rest.
+/// Finds a core in calls that have no order, and tells about the rest. The search that found that
+/// out could not pass the return of `stuck`.
 pub fn explain<O: Object>(
     object: &O,
     calls: &[Call<O::Op, O::Ret>],
-    stuck: Stuck<O::State>,
+    stuck: usize,
     budget: u64,
 ) -> Core {
-    let mut shrinking = Shrinking::new(object, calls, stuck.call, budget.min(EFFORT));
+    let nothing = Kept::<O>::new();
+    let left = budget.min(EFFORT);
+    let mut shrinking = Shrinking { object, kept: nothing, left, minimal: true };
+    let first = first_contradiction(&mut shrinking, calls, stuck);
+    shrinking.kept = up_to::<O>(object, calls, first.end, true);
     let prefix = shrinking.kept.len();
+    let partial = shrinking.order(&up_to::<O>(object, calls, first.end, false));
     shrinking.run();
     let (free, bound): (Vec<_>, Vec<_>) =
         shrinking.kept.iter().partition(|(_, call)| call.returned.is_none());
-    let shown = stuck.states.iter().take(STATES_SHOWN);
     Core {
         calls: bound.into_iter().map(|(index, _)| *index).collect(),
         helpless: free.into_iter().map(|(index, _)| *index).collect(),
         minimal: shrinking.minimal,
-        stuck: stuck.call,
+        stuck: first.call,
         prefix,
-        partial: stuck.partial,
-        states: shown.map(|state| format!("{state:?}")).collect(),
+        partial,
+        states: first.states,
         part: None,
     }
+}
+
+/// The first moment by which a history contradicts itself.
+struct First {
+    end: u64,
+    /// A call that returns then.
+    call: usize,
+    /// The states before that return, if the search came that far.
+    states: Vec<String>,
+}
+
+/// The search knows the answers of calls that have yet to return, so it may get stuck before the
+/// history up to that moment, by itself, is contradictory. From there on, it is looked for.
+fn first_contradiction<O: Object>(
+    shrinking: &mut Shrinking<'_, O>,
+    calls: &[Call<O::Op, O::Ret>],
+    stuck: usize,
+) -> First {
+    let mut ends: Vec<u64> = calls.iter().filter_map(|call| call.returned).collect();
+    ends.retain(|end| Some(*end) >= calls[stuck].returned);
+    ends.sort_unstable();
+    ends.dedup();
+    let (mut low, mut high) = (0, ends.len() - 1);
+    // The first is the most likely by far.
+    let mut middle = low;
+    while low < high {
+        let kept = up_to::<O>(shrinking.object, calls, ends[middle], true);
+        match shrinking.judge(&kept) {
+            Found::Stuck { .. } => high = middle,
+            Found::Order(_) => low = middle + 1,
+            Found::Spent(_) => low = high,
+        }
+        middle = (low + high) / 2;
+    }
+    let end = ends[high];
+    let kept = up_to::<O>(shrinking.object, calls, end, true);
+    let states = match shrinking.judge(&kept) {
+        Found::Stuck { call, states, .. }
+            if kept.values().nth(call).is_some_and(|call| call.returned == Some(end)) =>
+        {
+            states.iter().take(STATES_SHOWN).map(|state| format!("{state:?}")).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut returning = (0..calls.len()).filter(|call| calls[*call].returned == Some(end));
+    First { end, call: returning.next().unwrap_or(stuck), states }
+}
+
+/// The history up to a moment, with or without the returns at that moment. What had not returned
+/// by then is open; and open calls that change nothing are dropped.
+fn up_to<O: Object>(
+    object: &O,
+    calls: &[Call<O::Op, O::Ret>],
+    end: u64,
+    inclusive: bool,
+) -> Kept<O> {
+    let mut kept = Kept::<O>::new();
+    for (index, call) in calls.iter().enumerate().take_while(|(_, call)| call.invoked <= end) {
+        let mut call = call.clone();
+        let by_then = |returned| returned < end || (inclusive && returned == end);
+        if !call.returned.is_some_and(by_then) {
+            (call.returned, call.ret) = (None, None);
+            if object.reads(&call.op) {
+                continue;
+            }
+        }
+        kept.insert(index, call);
+    }
+    kept
 }
 
 impl Core {
@@ -93,22 +157,23 @@ struct Shrinking<'a, O: Object> {
     minimal: bool,
 }
 
-impl<'a, O: Object> Shrinking<'a, O> {
-    /// Cuts the history at the return of the call that is stuck.
-    fn new(object: &'a O, calls: &[Call<O::Op, O::Ret>], stuck: usize, effort: u64) -> Self {
-        let end = calls[stuck].returned.unwrap_or(u64::MAX);
-        let mut kept = Kept::<O>::new();
-        for (index, call) in calls.iter().enumerate().take_while(|(_, call)| call.invoked <= end) {
-            let mut call = call.clone();
-            if call.returned.is_none_or(|returned| returned > end) {
-                (call.returned, call.ret) = (None, None);
-                if object.reads(&call.op) {
-                    continue;
-                }
-            }
-            kept.insert(index, call);
-        }
-        Shrinking { object, kept, left: effort, minimal: true }
+impl<O: Object> Shrinking<'_, O> {
+    fn judge(&mut self, kept: &Kept<O>) -> Found<O::State> {
+        let calls: Vec<_> = kept.values().cloned().collect();
+        let (found, steps) = search(self.object, &calls, self.left);
+        self.left -= steps;
+        self.minimal &= !matches!(found, Found::Spent(_));
+        found
+    }
+
+    /// An order of these calls, as far as one is found.
+    fn order(&mut self, kept: &Kept<O>) -> Vec<usize> {
+        let names: Vec<usize> = kept.keys().copied().collect();
+        let order = match self.judge(kept) {
+            Found::Order(order) | Found::Spent(order) => order,
+            Found::Stuck { partial, .. } => partial,
+        };
+        order.into_iter().map(|call| names[call]).collect()
     }
 
     fn run(&mut self) {
@@ -163,17 +228,10 @@ impl<'a, O: Object> Shrinking<'a, O> {
                 }
             }
         }
-        let calls: Vec<_> = kept.values().cloned().collect();
-        let (found, steps) = search(self.object, &calls, self.left);
-        self.left -= steps;
-        match found {
-            Found::Stuck { .. } => self.kept = kept,
-            Found::Order(_) => return false,
-            Found::Spent(_) => {
-                self.minimal = false;
-                return false;
-            }
+        let contradicts = matches!(self.judge(&kept), Found::Stuck { .. });
+        if contradicts {
+            self.kept = kept;
         }
-        true
+        contradicts
     }
 }

@@ -382,3 +382,68 @@ impl Display for Judgement {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/histories");
+    const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/histories");
+
+    /// Judges every line of a table of file, object and verdict.
+    fn judge_all(folder: &Path, table: &str, object_of: impl Fn(&str) -> String) -> usize {
+        let started = Instant::now();
+        let (mut slowest, mut count) = ((0.0, String::new()), 0);
+        for line in table.lines() {
+            let (file, expected) = (line.split('\t').next(), line.split('\t').next_back());
+            let file = file.expect("a file");
+            let object = object_of(line);
+            let expected = match expected {
+                Some("linearizable" | "holds") => Answer::Holds,
+                Some("violation" | "violated") => Answer::Violated,
+                other => panic!("{line}: {other:?} is no verdict"),
+            };
+            let judgement =
+                judge_file(&folder.join(file), &object, &["linearizable"], None, BUDGET).unwrap();
+            let found = &judgement.models[0];
+            assert_eq!(found.verdict, expected, "{judgement}");
+            assert_eq!(found.core.is_empty(), expected == Answer::Holds, "{judgement}");
+            if found.seconds > slowest.0 {
+                slowest = (found.seconds, file.to_owned());
+            }
+            count += 1;
+        }
+        let (folder, seconds) = (folder.display(), started.elapsed().as_secs_f64());
+        println!(
+            "{folder}: {count} in {seconds:.2} s, slowest {} in {:.3} s",
+            slowest.1, slowest.0
+        );
+        count
+    }
+
+    #[test]
+    fn our_own_histories_are_judged_right() {
+        let folder = Path::new(OWN);
+        let table = fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
+        let object = |line: &str| line.split('\t').nth(1).expect("an object").to_owned();
+        assert_eq!(judge_all(folder, &table, object), 9);
+    }
+
+    #[test]
+    fn recorded_histories_are_judged_right() {
+        let folder = std::env::var("SEEDBED_HISTORIES").unwrap_or(RECORDED.to_owned());
+        let folder = Path::new(&folder);
+        let Ok(table) = fs::read_to_string(folder.join("verdicts.tsv")) else {
+            eprintln!("NOT JUDGED: there are no recorded histories in {}", folder.display());
+            eprintln!("set SEEDBED_HISTORIES to a folder with a verdicts.tsv to judge some");
+            return;
+        };
+        let object = |line: &str| match line.split('/').next() {
+            Some("kv") => "kv".to_owned(),
+            Some("redis") => "register".to_owned(),
+            _ => "cas-register".to_owned(),
+        };
+        assert!(judge_all(folder, &table, object) > 0);
+    }
+}

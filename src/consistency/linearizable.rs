@@ -31,9 +31,8 @@ pub fn linearizable<O: Object>(
         match found {
             Found::Order(order) => points.extend(moments(&calls, &indices, &order)),
             Found::Spent(order) => unsettled.push(order.len()),
-            Found::Stuck { call, partial, states } => {
-                let stuck = contradiction::Stuck { call, partial, states };
-                let core = contradiction::explain(object, &calls, stuck, budget);
+            Found::Stuck { call, .. } => {
+                let core = contradiction::explain(object, &calls, call, budget);
                 return Verdict::Violated(core.named(part, &indices));
             }
         }

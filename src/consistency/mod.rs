@@ -69,13 +69,14 @@ pub struct Core {
     /// True if every further reduction was tried: none of `calls` can be dropped or set free, and
     /// none of `helpless` can be dropped by a reduction that is known to be sound.
     pub minimal: bool,
-    /// The call that can't return: the history up to the moment before its return is still fine.
+    /// The call that can't return: the history up to that moment, without it, is still fine.
     pub stuck: usize,
-    /// How many calls had been made, on the part of the object concerned, up to that moment.
+    /// How many calls had been made, on the part of the object concerned, by that moment.
     pub prefix: usize,
-    /// The longest order of calls that explains the history up to that moment.
+    /// An order of calls that explains the history up to that moment, without that return.
     pub partial: Vec<usize>,
-    /// The states that the object could be in at that moment, as text: the first few of them.
+    /// The states that the object may be in when that call has to return, as text: the first few;
+    /// none if the contradiction is of another kind.
     pub states: Vec<String>,
     /// The part of the object, if it has parts.
     pub part: Option<String>,

@@ -51,8 +51,7 @@ impl Draw {
 }
 
 /// A random history of up to 7 calls of up to 4 processes, some of them of unknown outcome. The
-/// object answers at a moment within each call; then, in half of the histories, one answer is
-/// replaced by another call's.
+/// object answers at a moment within each call; then, in most histories, some answers are replaced.
 fn random<O: Object>(object: &O, ops: &[O::Op], draw: &mut Draw) -> History<O::Op, O::Ret> {
     let processes = 1 + draw.below(4) as u32;
     let (mut open, mut calls) = (Vec::<(usize, bool)>::new(), Vec::<Call<O::Op, O::Ret>>::new());
@@ -101,26 +100,44 @@ fn random<O: Object>(object: &O, ops: &[O::Op], draw: &mut Draw) -> History<O::O
             now += 1;
         }
     }
-    distort(object, &mut calls, draw);
+    distort(object, ops, &mut calls, draw);
     History::new(calls).expect("a history")
 }
 
-/// Replaces the answer of a call by one that its operation might give in another state.
-fn distort<O: Object>(object: &O, calls: &mut [Call<O::Op, O::Ret>], draw: &mut Draw) {
+/// Replaces some answers by ones that their operations might give in another state.
+fn distort<O: Object>(
+    object: &O,
+    ops: &[O::Op],
+    calls: &mut [Call<O::Op, O::Ret>],
+    draw: &mut Draw,
+) {
     if draw.below(4) == 0 {
         return;
     }
-    for _ in 0..2 {
+    for _ in 0..calls.len() {
         let mut state = object.init();
-        for _ in 0..draw.below(3) {
-            object.apply(&mut state, &calls[draw.below(calls.len())].op);
+        for _ in 0..1 + draw.below(3) {
+            object.apply(&mut state, &ops[draw.below(ops.len())]);
         }
         let call = &mut calls[draw.below(calls.len())];
-        let ret = object.apply(&mut state, &call.op);
         if call.ret.is_some() {
-            call.ret = Some(ret);
+            call.ret = Some(object.apply(&mut state, &call.op));
         }
     }
+}
+
+/// The history is fine up to the return that a core names, and not with it, by definition.
+fn breaks_there<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let end = history.calls()[core.stuck].returned.expect("a return");
+    let up_to = |is_over: &dyn Fn(u64) -> bool| {
+        let mut calls = history.calls().to_vec();
+        calls.retain(|call| call.invoked <= end && object.part(&call.op) == core.part);
+        for call in calls.iter_mut().filter(|call| !call.returned.is_some_and(is_over)) {
+            (call.returned, call.ret) = (None, None);
+        }
+        by_definition(object, &calls)
+    };
+    up_to(&|returned| returned < end) && !up_to(&|returned| returned <= end)
 }
 
 /// A core contradicts itself, by definition: with its free calls free, and nothing else.
@@ -149,6 +166,7 @@ fn compare<O: Object>(object: &O, ops: &[O::Op], rounds: u32) {
             Verdict::Violated(core) => {
                 assert!(!expected, "round {round}: {history:#?} is linearizable");
                 assert!(core.minimal && contradicts(object, &history, &core), "{round}: {core:?}");
+                assert!(breaks_there(object, &history, &core), "round {round}: {core:?}");
                 // With one call less it is a core no more, in the way that cores shrink.
                 for &call in &core.calls {
                     let calls = core.calls.iter().copied().filter(|other| *other != call);

@@ -33,7 +33,7 @@ pub enum Found<S> {
     Stuck {
         /// The call whose return no order can pass.
         call: usize,
-        /// An order of calls that explains the history up to that return.
+        /// An order of calls that comes so far.
         partial: Vec<usize>,
         /// The states in which every order is stuck there.
         states: Vec<S>,

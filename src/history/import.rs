@@ -196,19 +196,20 @@ pub fn read<O: Import>(
         Format::JepsenEdn => NilReads::Unknown,
     };
     let mut calls = Recorder::default();
-    let mut last = 0;
+    let (mut last, mut clients) = (0, false);
     let sink = |event: Event| {
         last = event.line;
+        clients |= event.process != Process::Other;
         record::<O>(&mut calls, &event, nil).map_err(|reason| faulty(event.line, reason))
     };
     match format {
         Format::JepsenLog => jepsen_log::events(input, sink)?,
         Format::JepsenEdn => edn::events(input, sink)?,
     }
-    let history = calls.finish().map_err(|error| faulty(last, error.to_string()))?;
-    match history.calls().is_empty() {
-        true => Err(faulty(last, "there are no calls, so there is nothing to judge")),
-        false => Ok(history),
+    // A history in which every call failed is a history, but a text without calls is none.
+    match clients {
+        true => calls.finish().map_err(|error| faulty(last, error.to_string())),
+        false => Err(faulty(last, "there are no calls, so there is nothing to judge")),
     }
 }
 
