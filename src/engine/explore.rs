@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use stateright::{Checker, Model};
+use stateright::{Checker as _, Model};
 
 use crate::protocol::Checkable;
 use crate::world::Setup;
