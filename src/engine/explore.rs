@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use stateright::{Checker as _, Model};
+use stateright::Model;
 
 use crate::protocol::Checkable;
 use crate::world::Setup;
@@ -32,10 +32,7 @@ pub fn probe(address: SocketAddr) -> Result<(), Unbindable> {
 ///
 /// # Errors
 /// If the address is in use.
-pub fn explore<P: Checkable>(
-    setup: &Arc<Setup<P>>,
-    address: SocketAddr,
-) -> Result<(), Unbindable> {
+pub fn explore<P: Checkable>(setup: &Arc<Setup<P>>, address: SocketAddr) -> Result<(), Unbindable> {
     probe(address)?;
     // It returns only when its server stops.
     WorldModel::for_explorer(setup).checker().serve(address);

@@ -156,7 +156,12 @@ impl<P: Checkable> Engines for Scenario<P> {
                 Search::StaterightDfs => "stateright-dfs",
             },
             verdict,
-            agreement: check_agrees(setup.expect, verdict, property.as_deref(), !missing.is_empty()),
+            agreement: check_agrees(
+                setup.expect,
+                verdict,
+                property.as_deref(),
+                !missing.is_empty(),
+            ),
             property,
             reason,
             states: found.states,
@@ -207,10 +212,8 @@ impl<P: Checkable> Engines for Scenario<P> {
         let small = Numbers { scale: 1, ..file.numbers.clone() };
         let setup = self.setup(&small);
         let floored = lift::at_scale_one(&log, file.numbers.scale);
-        let lifted = lift::lift(&setup, &floored).map_err(|refused| BadTrace::Disabled {
-            step: refused.step,
-            action: refused.action,
-        })?;
+        let lifted = lift::lift(&setup, &floored)
+            .map_err(|refused| BadTrace::Disabled { step: refused.step, action: refused.action })?;
         let replayed = trace::replay(&setup, &words(&lifted.path))?;
         Ok(trace::explorer_path(&setup, &replayed))
     }

@@ -68,7 +68,8 @@ impl Guarantee {
         check: Option<&CheckReport>,
         simulate: &SimulateReport,
     ) -> Guarantee {
-        let agreement = simulate.agreement.max(check.map_or(Agreement::AsExpected, |c| c.agreement));
+        let agreement =
+            simulate.agreement.max(check.map_or(Agreement::AsExpected, |c| c.agreement));
         Guarantee {
             scenario: simulate.scenario.clone(),
             about,
@@ -111,7 +112,10 @@ impl fmt::Display for Guarantee {
             Some(line) => match (line.verdict, &line.property) {
                 ("holds", _) => format!("holds in {} states", line.states.unwrap_or(0)),
                 ("violated", Some(property)) => {
-                    format!("breaks \"{property}\" in {} steps", line.steps_to_violation.unwrap_or(0))
+                    format!(
+                        "breaks \"{property}\" in {} steps",
+                        line.steps_to_violation.unwrap_or(0)
+                    )
                 }
                 (verdict, _) => verdict.to_owned(),
             },

@@ -129,7 +129,12 @@ pub struct SimulateReport {
 }
 
 /// Whether a check's result is the expected one.
-pub fn check_agrees(expect: Expect, verdict: &str, property: Option<&str>, missing: bool) -> Agreement {
+pub fn check_agrees(
+    expect: Expect,
+    verdict: &str,
+    property: Option<&str>,
+    missing: bool,
+) -> Agreement {
     match (verdict, expect) {
         ("incomplete", _) => Agreement::Undecided,
         ("holds", Expect::Holds) if !missing => Agreement::AsExpected,
@@ -209,11 +214,7 @@ impl std::fmt::Display for CheckReport {
 impl std::fmt::Display for SimulateReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let failed = self.violations.len();
-        writeln!(
-            f,
-            "{}: {failed} of {} runs failed ({})",
-            self.scenario, self.runs, self.numbers
-        )?;
+        writeln!(f, "{}: {failed} of {} runs failed ({})", self.scenario, self.runs, self.numbers)?;
         for failure in self.violations.iter().take(5) {
             writeln!(f, "  seed {}: {}: {}", failure.seed, failure.property, failure.reason)?;
         }

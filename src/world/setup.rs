@@ -163,6 +163,7 @@ fn as_history<P: Protocol, Op, Ret>(
             invoked: 2 * u64::from(entry.invoked),
             returned: entry.returned.map(|epoch| 2 * u64::from(epoch) + 1),
             line: None,
+            return_line: None,
         })
     });
     History::new(calls.collect()).expect("a world's processes make one call at a time")
