@@ -10,4 +10,5 @@ pub mod object;
 pub mod protocol;
 pub mod protocols;
 pub mod report;
+pub mod script;
 pub mod world;

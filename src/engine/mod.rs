@@ -68,6 +68,9 @@ pub trait Engines: Send + Sync {
     /// What is expected of the world with these numbers.
     fn expect(&self, numbers: &Numbers) -> Expect;
 
+    /// The names of the world's properties.
+    fn properties(&self, numbers: &Numbers) -> Vec<&'static str>;
+
     /// Whether it can be checked, or only simulated.
     fn checkable(&self) -> bool;
 
@@ -131,6 +134,10 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn expect(&self, numbers: &Numbers) -> Expect {
         self.setup(numbers).expect
+    }
+
+    fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {
+        self.setup(numbers).property_names()
     }
 
     fn checkable(&self) -> bool {
@@ -239,6 +246,10 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
 
     fn expect(&self, numbers: &Numbers) -> Expect {
         self.0.setup(numbers).expect
+    }
+
+    fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {
+        self.0.setup(numbers).property_names()
     }
 
     fn checkable(&self) -> bool {

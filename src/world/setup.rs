@@ -241,6 +241,11 @@ impl<P: Protocol> Setup<P> {
         }
     }
 
+    /// The names of its properties.
+    pub fn property_names(&self) -> Vec<&'static str> {
+        self.properties.iter().map(Property::name).collect()
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> u8 {
         u8::try_from(self.numbers.nodes).expect("numbers are validated")
