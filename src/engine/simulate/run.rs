@@ -86,7 +86,7 @@ impl<P: Protocol> Simulator<P> {
             setup: Arc::clone(setup),
             system: System::new(Arc::clone(setup)),
             queue: Queue::new(setup, stream(seed, 2), stream(seed, 3)),
-            out: Outbox::new(Chance::Drawn(stream(seed, 4))),
+            out: Outbox::new(Chance::Drawn(Box::new(stream(seed, 4)))),
             plan: if with_faults { plan } else { plan.without_faults() },
             faults,
             processes: stream(seed, 5),
