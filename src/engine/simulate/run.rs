@@ -69,6 +69,7 @@ struct Simulator<P: Protocol> {
     processes: ChaCha8Rng,
     examiner: Examiner<P>,
     digest: Digest,
+    handled: u64,
     healed: bool,
     judges_state: bool,
     run: Run<P>,
@@ -92,6 +93,7 @@ impl<P: Protocol> Simulator<P> {
             processes: stream(seed, 5),
             examiner: Examiner::new(setup),
             digest: Digest::default(),
+            handled: 0,
             healed: false,
             judges_state: setup.properties.iter().any(reads_state),
             run: Run {
@@ -118,20 +120,21 @@ impl<P: Protocol> Simulator<P> {
         let most = 200 + u64::from(work) * u64::from(self.setup.numbers.nodes) * 40;
         self.until_done(most);
         self.heal();
-        self.until_done(self.run.events + most);
+        self.until_done(self.handled + most);
         self.conclude()
     }
 
     /// Handles what falls due until all programs are done and every planned fault has happened, or
-    /// something is broken, or so many events have passed.
+    /// something is broken, or so many things have fallen due.
     fn until_done(&mut self, most: u64) {
-        while self.run.violation.is_none() && self.run.events < most {
+        while self.run.violation.is_none() && self.handled < most {
             let planned = !self.healed && self.plan.by_step.last_key_value().is_some();
             let settling = self.settles() && self.healed;
             if !planned && !settling && self.programs_done() {
                 return;
             }
             let Some((passed, entry)) = self.queue.next() else { return };
+            self.handled += 1;
             self.pass(passed);
             self.handle(entry);
         }
@@ -150,7 +153,10 @@ impl<P: Protocol> Simulator<P> {
         self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
         if ticks > 0 && self.setup.timed() {
             let ticks = u32::try_from(ticks).expect("validated times fit");
-            self.run.trace.push(Happening::Tick(ticks).into());
+            match self.run.trace.last_mut() {
+                Some(Action { did: Happening::Tick(before), .. }) => *before += ticks,
+                _ => self.run.trace.push(Happening::Tick(ticks).into()),
+            }
         }
     }
 
