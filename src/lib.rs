@@ -9,4 +9,5 @@ pub mod object;
 pub mod protocol;
 pub mod protocols;
 pub mod report;
+pub mod shell;
 pub mod world;
