@@ -7,6 +7,7 @@ compile_error!(
 );
 
 mod command_line;
+mod guarantees;
 mod house;
 mod user_crate;
 
