@@ -13,6 +13,7 @@ mod enabled;
 mod monitor;
 mod numbers;
 mod record;
+mod settle;
 mod setup;
 mod system;
 mod time;
