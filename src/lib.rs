@@ -8,4 +8,5 @@ pub mod history;
 pub mod object;
 pub mod protocol;
 pub mod protocols;
+pub mod report;
 pub mod world;

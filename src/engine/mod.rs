@@ -1,5 +1,11 @@
 //! The engines: thin loops over one world.
 
+pub mod check;
+pub mod lift;
+pub mod progress;
+pub mod simulate;
+pub mod verify;
+
 use crate::catalogue::{Card, Scenario};
 use crate::protocol::Checkable;
 

@@ -40,11 +40,12 @@ pub struct Outbox<P: Protocol> {
     pub(crate) clock: u32,
 }
 
-/// What a stopwatch may show: units left, between `lo` and `hi`.
+/// What a stopwatch may show: units left, between `lo` and `hi`; a simulator knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub(crate) lo: u32,
     pub(crate) hi: u32,
+    pub(crate) shown: Option<u32>,
 }
 
 impl<P: Protocol> Outbox<P> {
@@ -132,7 +133,16 @@ impl<P: Protocol> Outbox<P> {
     /// may be shown, so this draws as `choose` does.
     pub fn left(&mut self, timer: &P::Timer) -> Option<u32> {
         let reading = self.timers.iter().find(|(armed, _)| armed == timer)?.1;
-        Some(reading.lo + self.choose(reading.hi - reading.lo + 1))
+        let of = reading.hi - reading.lo + 1;
+        let taken = match reading.shown {
+            Some(shown) => {
+                let taken = shown.clamp(reading.lo, reading.hi) - reading.lo;
+                self.draws.push(Draw { taken, of });
+                taken
+            }
+            None => self.choose(of),
+        };
+        Some(reading.lo + taken)
     }
 
     /// Reads this node's clock, in units since the start of the world, with skew, drift and jumps;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::protocol::{Chance, Checkable, Effect, Input, NodeId, Outbox, Protocol};
 
-use super::action::{Action, Happening, Torn};
+use super::action::{Action, Happening};
 use super::waiting::following;
 use super::{Cut, Flight, Links, Status, World};
 
@@ -30,12 +30,18 @@ impl<P: Checkable> World<P> {
 
     /// Whether some action is enabled that is no fault.
     pub fn can_go_on(&self) -> bool {
-        let mut actions = Vec::new();
-        self.recoveries(&mut actions);
-        if actions.is_empty() {
-            self.steps(&mut actions);
-        }
-        actions.iter().any(|action| !action.is_fault())
+        let up = |node: NodeId| self.system.node(node).status == Status::Up;
+        let calls = (0..self.system.programs.len()).any(|n| self.system.next_call(n).is_some());
+        let fires = self.waiting.timers.iter().any(|(node, _, wait, _)| wait.ready() && up(*node));
+        let mut recoveries = Vec::new();
+        self.recoveries(&mut recoveries);
+        calls || fires || !recoveries.is_empty() || self.deliverable().any(|f| self.changes(f))
+    }
+
+    /// Whether the arrival of a message is a transition.
+    fn changes(&self, flight: &Flight<P::Msg>) -> bool {
+        let input = Input::Recv(flight.from, flight.msg.clone());
+        !self.no_ops_are_no_transitions() || self.probe(flight.to, input, Vec::new()).changes
     }
 
     /// Whether a call is open and nothing goes on but faults.
@@ -209,28 +215,9 @@ impl<P: Checkable> World<P> {
             }
             let action = |torn| Action { did: happening.clone(), draws: taken.clone(), torn };
             actions.push(action(None));
-            actions.extend(self.tears(node, &effects).map(|torn| action(Some(torn))));
+            let tears = self.system.tears(node, &effects);
+            actions.extend(tears.into_iter().map(|torn| action(Some(torn))));
         }
-    }
-
-    /// The crashes that may tear a step with these effects.
-    fn tears(&self, node: NodeId, effects: &[Effect<P>]) -> impl Iterator<Item = Torn> {
-        let left = &self.system.left;
-        let may = left.crashes > 0 && left.torn > 0;
-        let mut unsynced = self.system.has_unsynced_saves(node);
-        let mut tears = Vec::new();
-        for (kept, effect) in (0..).zip(effects).take_while(|_| may) {
-            tears.push(Torn { kept, loses_saves: false });
-            if unsynced && left.lost_saves > 0 {
-                tears.push(Torn { kept, loses_saves: true });
-            }
-            match effect {
-                Effect::Save(_) => unsynced = true,
-                Effect::Sync => unsynced = false,
-                _ => {}
-            }
-        }
-        tears.into_iter()
     }
 
     /// Takes a step on a copy of the node.

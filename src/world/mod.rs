@@ -26,6 +26,6 @@ pub use monitor::{Event, Monitor, Watch};
 pub use numbers::{Clocks, Faults, InFlight, Numbers};
 pub use record::{Entry, HistoryForm, Record};
 pub use setup::{Expect, Judge, Judged, Links, Property, Script, Setup, Turn};
-pub use system::{Node, Pending, Program, Status, System};
+pub use system::{Node, Pending, Program, Status, System, Tearing};
 pub use time::Interval;
 pub use waiting::{Flight, Refused, Waiting, World};

@@ -32,6 +32,17 @@ pub trait Pending<P: Protocol> {
     fn show_timers(&self, node: NodeId, out: &mut Outbox<P>);
 }
 
+/// Whether a crash tears a step.
+pub enum Tearing<'a> {
+    /// It does not.
+    Not,
+    /// It does, so.
+    At(Torn),
+    /// It does, if the budgets allow it and the step has effects: the function picks one of so many
+    /// ways.
+    Pick(&'a mut dyn FnMut(usize) -> usize),
+}
+
 /// Whether a node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
@@ -147,7 +158,7 @@ impl<P: Protocol> System<P> {
         }
         let there = self.setup.numbers.nodes - self.left.joins.min(self.setup.numbers.nodes);
         for node in NodeId::all(u8::try_from(there).expect("numbers are validated")) {
-            self.boot(node, None, out, pending);
+            self.boot(node, Tearing::Not, out, pending);
         }
         self.eager_calls(out, pending);
     }
@@ -156,10 +167,10 @@ impl<P: Protocol> System<P> {
     pub fn boot(
         &mut self,
         me: NodeId,
-        torn: Option<Torn>,
+        tearing: Tearing<'_>,
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
-    ) {
+    ) -> Option<Torn> {
         let setup = Arc::clone(&self.setup);
         out.clock = self.clock(me);
         let node = self.node_mut(me);
@@ -167,7 +178,7 @@ impl<P: Protocol> System<P> {
         node.state = Some(state);
         node.status = Status::Up;
         self.observe(&Event::Booted(me));
-        self.perform(me, torn, out, pending);
+        self.perform(me, tearing, out, pending)
     }
 
     /// Gives a node one input and performs the effects; a torn step ends in a crash.
@@ -175,10 +186,10 @@ impl<P: Protocol> System<P> {
         &mut self,
         me: NodeId,
         input: Input<P>,
-        torn: Option<Torn>,
+        tearing: Tearing<'_>,
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
-    ) {
+    ) -> Option<Torn> {
         let setup = Arc::clone(&self.setup);
         out.clock = self.clock(me);
         if setup.stopwatch {
@@ -187,7 +198,7 @@ impl<P: Protocol> System<P> {
         let node = self.node_mut(me);
         let state = node.state.as_mut().expect("only a node that is up takes inputs");
         state.step(&setup.config, input, out);
-        self.perform(me, torn, out, pending);
+        self.perform(me, tearing, out, pending)
     }
 
     /// Makes a program's next call.
@@ -195,10 +206,10 @@ impl<P: Protocol> System<P> {
         &mut self,
         program: usize,
         (node, op): (NodeId, P::Op),
-        torn: Option<Torn>,
+        tearing: Tearing<'_>,
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
-    ) {
+    ) -> Option<Torn> {
         let caller = &mut self.programs[program];
         assert!(caller.open.is_none(), "{} has an open call", caller.process);
         let call = CallId { process: caller.process, number: caller.made };
@@ -208,22 +219,23 @@ impl<P: Protocol> System<P> {
         Arc::make_mut(&mut self.history).called(call, node, &op);
         self.observe(&Event::Called(call, node, &op));
         pending.called(program);
-        self.step(node, Input::Call(call, op), torn, out, pending);
+        self.step(node, Input::Call(call, op), tearing, out, pending)
     }
 
     /// Gives a program's open call up.
     pub fn cancel(
         &mut self,
         program: usize,
-        torn: Option<Torn>,
+        tearing: Tearing<'_>,
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
-    ) {
+    ) -> Option<Torn> {
         let (call, node) = self.programs[program].open.expect("only an open call is cancelled");
-        self.step(node, Input::Cancel(call), torn, out, pending);
+        let torn = self.step(node, Input::Cancel(call), tearing, out, pending);
         if self.programs[program].open.is_some_and(|(open, _)| open == call) {
             self.end(call, Outcome::Unknown, pending);
         }
+        torn
     }
 
     /// Crashes a node: its state and timers are gone, its open calls end as unknown.
@@ -252,7 +264,7 @@ impl<P: Protocol> System<P> {
         while let Some((program, next)) =
             (0..self.programs.len()).find_map(|n| Some((n, self.next_call(n)?)))
         {
-            self.call(program, next, None, out, pending);
+            self.call(program, next, Tearing::Not, out, pending);
         }
     }
 
@@ -319,9 +331,14 @@ impl<P: Protocol> System<P> {
         (self.now / self.setup.numbers.scale).saturating_add_signed(self.node(node).offset)
     }
 
-    /// Changes a node's status.
-    pub(super) fn set_status(&mut self, node: NodeId, status: Status) {
-        self.node_mut(node).status = status;
+    /// Lets a node take no inputs.
+    pub fn pause(&mut self, node: NodeId) {
+        self.node_mut(node).status = Status::Paused;
+    }
+
+    /// Lets a node take inputs again.
+    pub fn resume(&mut self, node: NodeId) {
+        self.node_mut(node).status = Status::Up;
     }
 
     fn node_mut(&mut self, node: NodeId) -> &mut Node<P> {
@@ -332,10 +349,23 @@ impl<P: Protocol> System<P> {
     fn perform(
         &mut self,
         me: NodeId,
-        torn: Option<Torn>,
+        tearing: Tearing<'_>,
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
-    ) {
+    ) -> Option<Torn> {
+        let torn = match tearing {
+            Tearing::Not => None,
+            Tearing::At(torn) => Some(torn),
+            Tearing::Pick(pick) => {
+                let options = self.tears(me, &out.effects);
+                (!options.is_empty()).then(|| options[pick(options.len())])
+            }
+        };
+        if let Some(torn) = torn {
+            self.left.crashes -= 1;
+            self.left.torn -= 1;
+            self.left.lost_saves -= u32::from(torn.loses_saves);
+        }
         let kept = torn.map_or(out.effects.len(), |torn| usize::from(torn.kept));
         let mut effects = std::mem::take(&mut out.effects);
         for effect in effects.drain(..).take(kept) {
@@ -345,6 +375,28 @@ impl<P: Protocol> System<P> {
         if let Some(torn) = torn {
             self.crash(me, torn.loses_saves, pending);
         }
+        torn
+    }
+
+    /// The crashes that may tear a step with these effects, within the budgets.
+    pub fn tears(&self, node: NodeId, effects: &[Effect<P>]) -> Vec<Torn> {
+        if self.left.crashes == 0 || self.left.torn == 0 {
+            return Vec::new();
+        }
+        let mut unsynced = self.has_unsynced_saves(node);
+        let mut tears = Vec::new();
+        for (kept, effect) in (0..).zip(effects) {
+            tears.push(Torn { kept, loses_saves: false });
+            if unsynced && self.left.lost_saves > 0 {
+                tears.push(Torn { kept, loses_saves: true });
+            }
+            match effect {
+                Effect::Save(_) => unsynced = self.setup.numbers.faults.lost_saves > 0,
+                Effect::Sync => unsynced = false,
+                _ => {}
+            }
+        }
+        tears
     }
 
     fn perform_one(&mut self, me: NodeId, effect: Effect<P>, pending: &mut impl Pending<P>) {

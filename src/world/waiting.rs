@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::protocol::{Chance, Delay, Input, Mark, NodeId, Outbox, Protocol, Reading};
 
 use super::action::{Action, Happening};
-use super::{Clocks, InFlight, Interval, Links, Pending, Setup, Status, System};
+use super::{Clocks, InFlight, Interval, Links, Pending, Setup, Status, System, Tearing};
 
 /// A message in flight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,14 +123,16 @@ impl<P: Protocol> World<P> {
         use Happening::*;
         let World { system, waiting } = self;
         let mut outbox = Outbox::new(Chance::Listed(action.draws.clone()));
-        let (out, torn) = (&mut outbox, action.torn);
-        if let Some(torn) = torn {
-            system.left.crashes = spend(system.left.crashes, "crash")?;
-            system.left.torn = spend(system.left.torn, "torn step")?;
-            if torn.loses_saves {
-                system.left.lost_saves = spend(system.left.lost_saves, "loss of saves")?;
+        let out = &mut outbox;
+        let torn = match action.torn {
+            None => Tearing::Not,
+            Some(torn) => {
+                spend(system.left.crashes, "crash")?;
+                spend(system.left.torn, "torn step")?;
+                spend(system.left.lost_saves + u32::from(!torn.loses_saves), "loss of saves")?;
+                Tearing::At(torn)
             }
-        }
+        };
         match &action.did {
             Start => return Err(Refused("the world has started".to_owned())),
             Tick(ticks) => {
@@ -141,7 +143,8 @@ impl<P: Protocol> World<P> {
             Deliver(from, to, msg) => {
                 up(system, *to)?;
                 waiting.take_ready(*from, *to, msg)?;
-                system.step(*to, Input::Recv(*from, msg.clone()), torn, out, waiting);
+                let input = Input::Recv(*from, msg.clone());
+                system.step(*to, input, torn, out, waiting);
             }
             Lose(from, to, msg) => {
                 system.left.losses = spend(system.left.losses, "loss")?;
@@ -185,18 +188,20 @@ impl<P: Protocol> World<P> {
                 }
                 system.crash(*node, *loses_saves, waiting);
             }
-            Restart(node) => system.boot(*node, torn, out, waiting),
+            Restart(node) => {
+                system.boot(*node, torn, out, waiting);
+            }
             Join(node) => {
                 system.left.joins = spend(system.left.joins, "join")?;
                 system.boot(*node, torn, out, waiting);
             }
             Pause(node) => {
                 system.left.pauses = spend(system.left.pauses, "pause")?;
-                system.set_status(*node, Status::Paused);
+                system.pause(*node);
                 waiting.pause(*node);
             }
             Resume(node) => {
-                system.set_status(*node, Status::Up);
+                system.resume(*node);
                 waiting.pauses.retain(|(paused, _)| paused != node);
             }
             Jump(node, by) => {
@@ -396,6 +401,7 @@ impl<P: Protocol> Pending<P> for Waiting<P> {
         let reading = |wait: Interval, length: u32| Reading {
             lo: (wait.lo / scale).min(length),
             hi: (wait.hi / scale).min(length),
+            shown: None,
         };
         out.timers = own.map(|(_, t, wait, len)| (t.clone(), reading(*wait, *len))).collect();
     }

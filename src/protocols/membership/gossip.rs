@@ -241,23 +241,24 @@ fn a_later_write_wins(system: &System<Gossip>) -> bool {
     })
 }
 
-/// The program of a process: it writes and reads in turn, and goes from replica to replica.
-fn script(keys: u16, replicas: u8) -> impl Fn(&Turn<'_, Gossip>) -> Option<(NodeId, Op)> {
+/// The program of a process: it writes and reads in turn, at one replica after the other.
+fn script(calls: u32, replicas: u8) -> impl Fn(&Turn<'_, Gossip>) -> Option<(NodeId, Op)> {
     move |turn| {
         let at = (turn.program + turn.number) % u16::from(replicas);
-        let key = u8::try_from(turn.number / 2 % keys).expect("there are few keys");
-        let value = 100 * (turn.program + 1) + turn.number;
-        let op = if turn.number % 2 == 0 { Op::Write(key, value) } else { Op::Read(key) };
-        Some((NodeId(u8::try_from(at).expect("a replica's number")), op))
+        let key = Key::from(turn.number % 4 / 2 == 1);
+        let op = match turn.number % 2 {
+            0 => Op::Write(key, 100 * (turn.program + 1) + turn.number),
+            _ => Op::Read(key),
+        };
+        let at = NodeId(u8::try_from(at).expect("a replica's number"));
+        (u32::from(turn.number) < calls).then_some((at, op))
     }
 }
 
-fn setup(
-    numbers: &Numbers,
-    keys: u16,
-    expect: Expect,
-    change: impl FnOnce(&mut Config),
-) -> Setup<Gossip> {
+/// A scenario: its card, what is expected, and how its configuration differs.
+type Variant = (Card, Expect, fn(&Numbers, &mut Config));
+
+fn setup(numbers: &Numbers, expect: Expect, change: fn(&Numbers, &mut Config)) -> Setup<Gossip> {
     let replicas = u8::try_from(numbers.nodes).expect("numbers are validated");
     let mut config = Config {
         replicas,
@@ -267,13 +268,8 @@ fn setup(
         breaks_ties: true,
         anti_entropy: true,
     };
-    change(&mut config);
-    let calls = numbers.calls;
-    let program = script(keys, replicas);
-    let script = move |turn: &Turn<'_, Gossip>| {
-        if u32::from(turn.number) < calls { program(turn) } else { None }
-    };
-    let mut setup = Setup::new(config, numbers, script);
+    change(numbers, &mut config);
+    let mut setup = Setup::new(config, numbers, script(numbers.calls, replicas));
     setup.history = HistoryForm::RealTime;
     setup.properties = vec![
         Property::settled("replicas agree", replicas_agree),
@@ -284,21 +280,71 @@ fn setup(
     setup
 }
 
+fn variants() -> Vec<Variant> {
+    let card = |name, about, skew| {
+        let small = Numbers { skew, ..small() };
+        Card { name, about, small, large: Numbers { skew, ..large() } }
+    };
+    vec![
+        (
+            card("gossip/push-pull", "the last writer wins: replicas agree once gossip rests", 0),
+            Expect::Holds,
+            |_, _| {},
+        ),
+        (
+            card("gossip/no-tie-break", "of two writes of one moment each replica keeps its own", 0),
+            Expect::Breaks("replicas agree"),
+            |_, config| config.breaks_ties = false,
+        ),
+        (
+            card("gossip/rumors", "gossip without anti-entropy stops before all have heard", 0),
+            Expect::Breaks("replicas agree"),
+            |_, config| config.anti_entropy = false,
+        ),
+        (
+            card("gossip/skewed", "clocks differ more than is believed: a later write is lost", 1),
+            Expect::Breaks("a later write wins"),
+            |_, _| {},
+        ),
+        (
+            card("gossip/commit-wait", "clocks differ, writes wait it out: a later write wins", 1),
+            Expect::Holds,
+            |n, config| config.uncertainty = n.skew + n.jump * n.faults.jumps,
+        ),
+    ]
+}
+
 /// Adds the scenarios.
 pub fn scenarios(catalogue: &mut Catalogue) {
-    let faults = Faults { losses: 1, duplicates: 1, partitions: 1, ..Faults::default() };
-    let small = Numbers {
+    for (card, expect, change) in variants() {
+        catalogue.add(card, move |numbers| setup(numbers, expect, change));
+    }
+}
+
+fn small() -> Numbers {
+    Numbers {
         nodes: 3,
         clients: 2,
         calls: 1,
         clocks: Clocks::Perfect,
         delay: Some((0, 0)),
-        horizon: 2,
+        horizon: 3,
         in_flight: InFlight::Dropped,
-        faults,
+        faults: Faults { losses: 1, duplicates: 1, partitions: 1, ..Faults::default() },
         ..Numbers::default()
+    }
+}
+
+fn large() -> Numbers {
+    let faults = Faults {
+        losses: 10,
+        duplicates: 10,
+        partitions: 3,
+        crashes: 2,
+        torn: 1,
+        ..Faults::default()
     };
-    let large = Numbers {
+    Numbers {
         nodes: 5,
         clients: 4,
         calls: 12,
@@ -306,42 +352,20 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         delay: Some((0, 3)),
         horizon: 200,
         cuts: vec![CutKind::Split, CutKind::Isolate, CutKind::OneWay],
-        faults: Faults { losses: 10, duplicates: 10, partitions: 3, crashes: 2, torn: 1,
-            ..Faults::default() },
-        ..small.clone()
-    };
-    let skewed = |numbers: &Numbers| Numbers { skew: 1, ..numbers.clone() };
-    let mut add = |name, about, small: Numbers, large: Numbers, expect, change: fn(&Numbers, &mut Config)| {
-        catalogue.add(Card { name, about, small, large }, move |n| {
-            setup(n, 2, expect, |config| change(n, config))
-        });
-    };
-    add(
-        "gossip/push-pull",
-        "anti-entropy, the last writer wins: replicas agree once it rests, and a later write wins",
-        small.clone(), large.clone(), Expect::Holds, |_, _| {},
-    );
-    add(
-        "gossip/no-tie-break",
-        "equal timestamps are not told apart: each replica keeps its own write for ever",
-        small.clone(), large.clone(), Expect::Breaks("replicas agree"),
-        |_, config| config.breaks_ties = false,
-    );
-    add(
-        "gossip/rumors",
-        "rumors without anti-entropy: gossip stops with replicas that never heard of a write",
-        small.clone(), large.clone(), Expect::Breaks("replicas agree"),
-        |_, config| config.anti_entropy = false,
-    );
-    add(
-        "gossip/skewed",
-        "clocks differ by more than the time between two writes: the later one is dropped",
-        skewed(&small), skewed(&large), Expect::Breaks("a later write wins"), |_, _| {},
-    );
-    add(
-        "gossip/commit-wait",
-        "clocks differ, and writes wait until every clock has passed them: a later write wins",
-        skewed(&small), skewed(&large), Expect::Holds,
-        |n, config| config.uncertainty = n.skew + n.jump * n.faults.jumps,
-    );
+        faults,
+        ..small()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocols::expected::shows_what_is_expected;
+
+    #[test]
+    fn small_worlds_show_what_is_expected() {
+        for (card, expect, change) in variants() {
+            shows_what_is_expected(card.name, setup(&card.small, expect, change));
+        }
+    }
 }
