@@ -135,9 +135,7 @@ impl<P: Checkable> Examiner<P> {
     pub fn examine(&self, world: &World<P>) -> Option<Violation> {
         let system = &world.system;
         self.system(system)
-            .or_else(|| {
-                NodeId::all(self.setup.nodes()).find_map(|node| self.node(system, node))
-            })
+            .or_else(|| NodeId::all(self.setup.nodes()).find_map(|node| self.node(system, node)))
             .or_else(|| self.history(&system.history))
             .or_else(|| self.deadlock(world))
             .or_else(|| self.settled(world))

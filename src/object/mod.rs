@@ -1,5 +1,8 @@
 //! stand-in
 /// stand-in
-pub trait Object: Send + Sync + 'static { /// s
-type Op; /// s
-type Ret; }
+pub trait Object: Send + Sync + 'static {
+    /// s
+    type Op;
+    /// s
+    type Ret;
+}

@@ -13,8 +13,11 @@ pub(crate) fn shows_what_is_expected<P: Checkable>(name: &str, setup: Setup<P>) 
     let checked = check(&setup, options);
     let Checked { verdict, states, seconds, trace, marks, .. } = &checked;
     let steps = trace.len().saturating_sub(1);
-    println!("{name} {}: {} {states} states, {steps} steps, {seconds:.1} s", setup.numbers,
-        verdict.word());
+    println!(
+        "{name} {}: {} {states} states, {steps} steps, {seconds:.1} s",
+        setup.numbers,
+        verdict.word()
+    );
     match (setup.expect, verdict) {
         (Expect::Holds, Verdict::Holds) => {
             for mark in &setup.sometimes {

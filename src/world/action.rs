@@ -129,9 +129,7 @@ mod comparison {
             match (self, other) {
                 (Deliver(f, t, m), Deliver(from, to, msg))
                 | (Lose(f, t, m), Lose(from, to, msg))
-                | (Duplicate(f, t, m), Duplicate(from, to, msg)) => {
-                    (f, t, m) == (from, to, msg)
-                }
+                | (Duplicate(f, t, m), Duplicate(from, to, msg)) => (f, t, m) == (from, to, msg),
                 (Fire(n, t), Fire(node, timer)) => (n, t) == (node, timer),
                 (Call(c, n, o), Call(call, node, op)) => (c, n, o) == (call, node, op),
                 (Tick(t), Tick(ticks)) => t == ticks,

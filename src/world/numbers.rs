@@ -223,7 +223,8 @@ mod tests {
         numbers.set("clocks=perfect").unwrap();
         numbers.set("delay=[1,3]").unwrap();
         numbers.set("cuts=[\"split\"]").unwrap();
-        let expected = "nodes=3 clients=2 calls=1 clocks=perfect crashes=2 cuts=[split] delay=[1,3]";
+        let expected =
+            "nodes=3 clients=2 calls=1 clocks=perfect crashes=2 cuts=[split] delay=[1,3]";
         assert_eq!(numbers.to_string(), expected);
         for silly in ["crashes", "crash=1", "crashes=-1", "nodes=0", "nodes=65", "delay=[3,1]"] {
             assert!(numbers.clone().set(silly).is_err(), "{silly} was taken");

@@ -103,24 +103,20 @@ impl<P: Checkable> World<P> {
 
     /// Fires every timer that is due, with the next of the values that it may draw.
     fn fire_all(&mut self, owed: &mut BTreeMap<Timer<P>, Debt>) -> bool {
-        let mut firings: BTreeMap<Timer<P>, Vec<Action<P>>> = BTreeMap::new();
-        for action in self.actions() {
-            if let Happening::Fire(node, name) = &action.did {
-                firings.entry((*node, name.clone())).or_default().push(action);
-            }
-        }
+        let due = self.waiting.timers.iter().filter(|(.., wait, _)| wait.ready());
+        let mut due: Vec<Timer<P>> = due.map(|(node, name, ..)| (*node, name.clone())).collect();
+        // What is owed nothing fires only where time would stand still without it.
+        due.retain(|timer| self.system.setup.timed() || owed.contains_key(timer));
         let mut changed = false;
-        for (timer, mut draws) in firings {
-            // What is owed nothing fires only where time would stand still without it; and an
-            // earlier step of this turn may have disarmed it.
-            let due = owed.contains_key(&timer) || self.system.setup.timed();
-            if !due || !self.waiting.wait(&timer).is_some_and(|wait| wait.ready()) {
-                continue;
-            }
-            let drawn = owed.get(&timer).map_or(0, |debt| debt.drawn);
-            let of = draws.len();
-            changed |= self.act(draws.swap_remove(drawn));
-            let again = self.waiting.wait(&timer).filter(|_| drawn + 1 < of);
+        for timer in due {
+            let mut firings = self.actions();
+            let name = Happening::Fire(timer.0, timer.1.clone());
+            firings.retain(|action| action.did == name);
+            // How many there are depends on the state, and an earlier step may have disarmed it.
+            let Some(last) = firings.len().checked_sub(1) else { continue };
+            let drawn = owed.get(&timer).map_or(0, |debt| debt.drawn.min(last));
+            changed |= self.act(firings.swap_remove(drawn));
+            let again = self.waiting.wait(&timer).filter(|_| drawn < last);
             match (owed.get_mut(&timer), again) {
                 (Some(debt), Some(wait)) => *debt = Debt { drawn: drawn + 1, ticks: wait.life() },
                 _ => drop(owed.remove(&timer)),
@@ -129,9 +125,13 @@ impl<P: Checkable> World<P> {
         changed
     }
 
-    /// Lets a tick pass, if one may.
+    /// Lets time pass until something more may happen.
     fn pass_time(&mut self) -> u32 {
-        let ticks = u32::from(self.ticks_left() > 0 && self.ticks_allowed() > 0);
+        let waiting = &self.waiting;
+        let timers = waiting.timers.iter().map(|timer| timer.2.lo);
+        let los = timers.chain(waiting.flights.iter().map(|flight| flight.wait.lo));
+        let next = los.filter(|lo| *lo > 0).min().unwrap_or(Interval::FOREVER);
+        let ticks = next.min(self.ticks_left()).min(self.ticks_allowed());
         if ticks > 0 {
             self.act(Happening::Tick(ticks).into());
         }
@@ -159,5 +159,69 @@ impl<P: Protocol> Waiting<P> {
     fn wait(&self, (at, name): &Timer<P>) -> Option<Interval> {
         let mut timers = self.timers.iter();
         timers.find(|(node, timer, ..)| (node, timer) == (at, name)).map(|timer| timer.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::protocol::{CallId, Input, Outbox};
+    use crate::world::{Clocks, Numbers, Setup};
+
+    /// A node that counts to `Config` by a timer and tells the next node how far it is.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    struct Counter {
+        me: NodeId,
+        count: u8,
+        heard: u8,
+    }
+
+    impl Protocol for Counter {
+        type Config = u8;
+        type Msg = u8;
+        type Timer = ();
+        type Disk = ();
+        type Op = ();
+        type Ret = ();
+
+        fn boot(_: &u8, me: NodeId, (): (), out: &mut Outbox<Self>) -> Self {
+            out.arm((), 3);
+            Counter { me, count: 0, heard: 0 }
+        }
+
+        fn step(&mut self, most: &u8, input: Input<Self>, out: &mut Outbox<Self>) {
+            match input {
+                Input::Recv(_, count) => self.heard = self.heard.max(count),
+                Input::Fired(()) => {
+                    out.arm((), 3);
+                    self.count = (self.count + 1).min(*most);
+                    out.send(NodeId(1 - self.me.0), self.count);
+                }
+                Input::Call(call, ()) => out.reply(call, ()),
+                Input::Cancel(CallId { .. }) => {}
+            }
+        }
+    }
+
+    fn rest_of(most: u8, clocks: Clocks) -> Option<Vec<(u8, u8)>> {
+        let delay = Some((1, 2));
+        let numbers = Numbers { nodes: 2, clients: 0, clocks, delay, ..Numbers::default() };
+        let setup = Arc::new(Setup::<Counter>::new(most, &numbers, |_| None));
+        let mut world = World::starts(&setup).swap_remove(0).0;
+        world.system.left.crashes = 1;
+        world.unshare(&Happening::Crash(NodeId(1), false).into());
+        world.apply(&Happening::Crash(NodeId(1), false).into()).unwrap();
+        let rest = world.settle(20)?;
+        Some(rest.system.states().map(|(_, node)| (node.count, node.heard)).collect())
+    }
+
+    #[test]
+    fn a_world_rests_when_its_nodes_do_and_not_its_messages() {
+        for clocks in [Clocks::Asynchronous, Clocks::Perfect] {
+            assert_eq!(rest_of(5, clocks), Some(vec![(5, 5), (5, 5)]), "{clocks:?}");
+            assert_eq!(rest_of(200, clocks), None, "{clocks:?}");
+        }
     }
 }

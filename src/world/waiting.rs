@@ -278,9 +278,8 @@ impl<P: Protocol> Waiting<P> {
         } else {
             link.find(|n| self.flights[*n].msg == *msg && self.flights[*n].wait.ready())
         };
-        let found = found.ok_or_else(|| {
-            Refused(format!("no {msg:?} from {from} can arrive at {to} now"))
-        })?;
+        let found = found
+            .ok_or_else(|| Refused(format!("no {msg:?} from {from} can arrive at {to} now")))?;
         self.flights.remove(found);
         Ok(())
     }

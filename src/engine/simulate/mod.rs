@@ -148,7 +148,9 @@ where
     let mut parts: Vec<(u64, Part<P>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
         let results = workers.into_iter().map(|worker| worker.join());
-        results.flat_map(|parts| parts.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        results
+            .flat_map(|parts| parts.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     parts.sort_by_key(|(n, _)| *n);
     // Seeds are handed out in order, so those that were run are the first ones: all below the

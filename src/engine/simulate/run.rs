@@ -80,7 +80,8 @@ impl<P: Protocol> Simulator<P> {
         let numbers = &setup.numbers;
         let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes) * 3;
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
-        let reads_state = |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
+        let reads_state =
+            |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
         Simulator {
             setup: Arc::clone(setup),
             system: System::new(Arc::clone(setup)),
@@ -238,26 +239,23 @@ impl<P: Protocol> Simulator<P> {
         self.system.left.cancels -= 1;
         self.count("cancelled calls");
         self.ready_outbox();
-        let torn = self.stepping(|system, tearing, out, queue| {
-            system.cancel(program, tearing, out, queue)
-        });
+        let torn = self
+            .stepping(|system, tearing, out, queue| system.cancel(program, tearing, out, queue));
         self.after_step(node, Happening::Cancel(call), torn);
     }
 
     fn boot(&mut self, node: NodeId, happening: Happening<P>) {
         self.ready_outbox();
-        let torn = self.stepping(|system, tearing, out, queue| {
-            system.boot(node, tearing, out, queue)
-        });
+        let torn =
+            self.stepping(|system, tearing, out, queue| system.boot(node, tearing, out, queue));
         self.after_step(node, happening, torn);
         self.queue.unpark();
     }
 
     fn step(&mut self, node: NodeId, input: Input<P>, happening: Happening<P>) {
         self.ready_outbox();
-        let torn = self.stepping(|system, tearing, out, queue| {
-            system.step(node, input, tearing, out, queue)
-        });
+        let torn = self
+            .stepping(|system, tearing, out, queue| system.step(node, input, tearing, out, queue));
         self.after_step(node, happening, torn);
     }
 
