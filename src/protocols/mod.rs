@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod expected;
 pub mod membership;
+pub mod replication;
 
 use crate::catalogue::Catalogue;
 
@@ -11,5 +12,6 @@ use crate::catalogue::Catalogue;
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
     membership::gossip::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
     catalogue
 }
