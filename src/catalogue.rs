@@ -59,6 +59,20 @@ impl Catalogue {
         self.scenarios.push(Box::new(Scenario { card, build: Arc::new(build) }));
     }
 
+    /// Adds a scenario that can only be simulated, since its states can't be compared.
+    ///
+    /// # Panics
+    /// If there is a scenario of this name.
+    pub fn add_simulated<P: Protocol>(
+        &mut self,
+        card: Card,
+        build: impl Fn(&Numbers) -> Setup<P> + Send + Sync + 'static,
+    ) {
+        assert!(self.get(card.name).is_none(), "there are two scenarios {}", card.name);
+        let scenario = Scenario { card, build: Arc::new(build) };
+        self.scenarios.push(Box::new(crate::engine::OnlySimulated(scenario)));
+    }
+
     /// The scenario of this name.
     pub fn get(&self, name: &str) -> Option<&dyn crate::engine::Engines> {
         self.iter().find(|scenario| scenario.card().name == name)

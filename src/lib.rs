@@ -2,6 +2,7 @@
 //! worlds under seeds, exhaust its small worlds, and have every history that comes out judged.
 
 pub mod catalogue;
+pub mod cli;
 pub mod consistency;
 pub mod engine;
 pub mod history;
@@ -9,4 +10,5 @@ pub mod object;
 pub mod protocol;
 pub mod protocols;
 pub mod report;
+pub mod script;
 pub mod world;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command line over the built-in catalogue.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seedbed::cli::main(&seedbed::protocols::catalogue())
+}

@@ -1,6 +1,96 @@
-//! stand-in
-use crate::{history::History, object::Object, world::Judged};
-/// stand-in
-pub fn judge_record<O: Object>(_: &O, _: &History<O::Op, O::Ret>) -> Judged {
-    Judged::Unknown
+//! Consistency models: what a history may look like, one file for each model.
+//!
+//! A judge never guesses. It says that a model *holds* and shows a witness, which a second, tiny
+//! checker confirms; or that it is *violated*, and shows a core, calls that contradict the model by
+//! themselves; or that its budget ran out, and what it had found by then.
+
+mod contradiction;
+pub mod judge;
+pub mod linearizable;
+#[cfg(test)]
+mod oracle;
+mod search;
+pub mod witness;
+
+/// The names of the models, on the command line and in reports.
+pub const MODELS: [&str; 22] = [
+    "linearizable",
+    "sequential",
+    "processor",
+    "causal",
+    "causal-convergence",
+    "weak-causal",
+    "pram",
+    "cache",
+    "slow",
+    "read-your-writes",
+    "monotonic-reads",
+    "monotonic-writes",
+    "writes-follow-reads",
+    "prefix",
+    "eventual",
+    "regular",
+    "safe",
+    "release-sc",
+    "release-pc",
+    "lazy-release",
+    "entry",
+    "weak-ordering",
+];
+
+/// What a judge found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The history is one that the model allows.
+    Holds(Witness),
+    /// It is not.
+    Violated(Core),
+    /// The budget ran out first.
+    Unknown(Unknown),
+}
+
+/// An order of calls that explains a history: indices into it. Open calls that took no effect are
+/// left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// The calls, in the order in which they took effect.
+    pub order: Vec<usize>,
+}
+
+/// Calls that no order explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// Indices of the calls whose answers and intervals contradict each other.
+    pub calls: Vec<usize>,
+    /// Indices of other updates that could not be left out of the contradiction altogether. They
+    /// are given every freedom there: to take effect at any time after their invocation, with any
+    /// answer, or never.
+    pub helpless: Vec<usize>,
+    /// True if every further reduction was tried: none of `calls` can be dropped or set free, and
+    /// none of `helpless` can be dropped by a reduction that is known to be sound.
+    pub minimal: bool,
+    /// The call that can't return: the history up to that moment, without it, is still fine.
+    pub stuck: usize,
+    /// How many calls had been made, on the part of the object concerned, by that moment.
+    pub prefix: usize,
+    /// An order of calls that explains the history up to that moment, without that return.
+    pub partial: Vec<usize>,
+    /// The states that the object may be in when that call has to return, as text: the first few;
+    /// none if the contradiction is of another kind.
+    pub states: Vec<String>,
+    /// The part of the object, if it has parts.
+    pub part: Option<String>,
+}
+
+/// What was found before the budget ran out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Steps that were made.
+    pub steps: u64,
+    /// Parts of the object that are fine.
+    pub parts_fine: usize,
+    /// Parts of the object in all.
+    pub parts: usize,
+    /// In a part that isn't settled: how many calls the longest order explains, a prefix of them.
+    pub explained: usize,
 }

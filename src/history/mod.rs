@@ -1,24 +1,237 @@
-//! stand-in
-/// stand-in
+//! Histories: who called what, when, and what came back.
+//!
+//! A history is the only thing that a judge sees. Each call has an interval, from its invocation
+//! to its return; one call precedes another if it returned *before* the other was invoked, and
+//! calls whose intervals meet are concurrent (Herlihy and Wing, TOPLAS 1990). Times only order
+//! events, they measure nothing; an invocation and a return at one time count as concurrent.
+//!
+//! A call that failed did not happen, so it is not in the history. A call whose outcome is unknown
+//! never returns: it may take effect at any time after its invocation, or never.
+
+pub mod edn;
+pub mod import;
+pub mod jepsen_log;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One call of a process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Call<Op, Ret> {
-    /// s
+    /// Who called.
     pub process: u32,
-    /// s
+    /// What was called.
     pub op: Op,
-    /// s
+    /// What came back; `None` beside a return means that any answer is legal.
     pub ret: Option<Ret>,
-    /// s
+    /// When it was invoked.
     pub invoked: u64,
-    /// s
+    /// When it returned; `None` means that it may take effect at any later time, or never.
     pub returned: Option<u64>,
-    /// s
+    /// The line of the recorded history that invokes it.
     pub line: Option<usize>,
+    /// The line of the recorded history where it returns.
+    pub return_line: Option<usize>,
 }
-/// stand-in
-pub struct History<Op, Ret>(pub Vec<Call<Op, Ret>>);
+
+impl<Op, Ret> Call<Op, Ret> {
+    /// True if this call returned before the other was invoked.
+    pub fn precedes(&self, other: &Self) -> bool {
+        self.returned.is_some_and(|returned| returned < other.invoked)
+    }
+}
+
+/// Calls in the order of their invocations, each process making one call at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct History<Op, Ret> {
+    calls: Vec<Call<Op, Ret>>,
+}
+
+/// Why calls, or events, are no history.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HistoryError {
+    /// Only an open call can return.
+    #[error("process {0} returns from a call, but none of its calls is open")]
+    ReturnWithoutCall(u32),
+    /// A process makes one call at a time, and none after a call whose outcome is unknown.
+    #[error("process {0} makes a call while its last one, {1}, has not returned")]
+    TwoOpenCalls(u32, String),
+    /// Time goes forward.
+    #[error("a call of process {0} returns before it is invoked")]
+    ReturnsTooEarly(u32),
+    /// An answer comes with a return.
+    #[error("a call of process {0} has an answer, but no return")]
+    AnswerWithoutReturn(u32),
+}
+
 impl<Op, Ret> History<Op, Ret> {
-    /// s
-    pub fn of(v: Vec<Call<Op, Ret>>) -> Self {
-        History(v)
+    /// Makes a history of calls in any order.
+    pub fn new(mut calls: Vec<Call<Op, Ret>>) -> Result<Self, HistoryError> {
+        calls.sort_by_key(|call| call.invoked);
+        let mut last: BTreeMap<u32, &Call<Op, Ret>> = BTreeMap::new();
+        for call in &calls {
+            if call.returned.is_some_and(|returned| returned < call.invoked) {
+                return Err(HistoryError::ReturnsTooEarly(call.process));
+            }
+            if call.returned.is_none() && call.ret.is_some() {
+                return Err(HistoryError::AnswerWithoutReturn(call.process));
+            }
+            if let Some(before) = last.insert(call.process, call)
+                && !before.precedes(call)
+            {
+                return Err(HistoryError::TwoOpenCalls(call.process, before.place()));
+            }
+        }
+        Ok(History { calls })
+    }
+
+    /// The calls, in the order of their invocations.
+    pub fn calls(&self) -> &[Call<Op, Ret>] {
+        &self.calls
+    }
+
+    /// How many processes made calls.
+    pub fn processes(&self) -> usize {
+        let mut names: Vec<u32> = self.calls.iter().map(|call| call.process).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.len()
+    }
+}
+
+impl<Op, Ret> Call<Op, Ret> {
+    fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("of line {line}"),
+            None => format!("invoked at {}", self.invoked),
+        }
+    }
+}
+
+/// Makes a history of events, in the order in which they are told.
+#[derive(Clone, Debug)]
+pub struct Recorder<Op, Ret> {
+    /// A failed call leaves a hole, so that indices stay.
+    calls: Vec<Option<Call<Op, Ret>>>,
+    /// For each process its last call, until that returns or fails.
+    open: BTreeMap<u32, usize>,
+    now: u64,
+}
+
+impl<Op, Ret> Default for Recorder<Op, Ret> {
+    fn default() -> Self {
+        Recorder { calls: Vec::new(), open: BTreeMap::new(), now: 0 }
+    }
+}
+
+impl<Op, Ret> Recorder<Op, Ret> {
+    /// A process makes a call.
+    pub fn invoke(
+        &mut self,
+        process: u32,
+        op: Op,
+        line: Option<usize>,
+    ) -> Result<(), HistoryError> {
+        if let Some(open) = self.open.get(&process) {
+            let place = self.calls[*open].as_ref().map(Call::place).unwrap_or_default();
+            return Err(HistoryError::TwoOpenCalls(process, place));
+        }
+        let invoked = self.tick();
+        self.open.insert(process, self.calls.len());
+        let call =
+            Call { process, op, ret: None, invoked, returned: None, line, return_line: None };
+        self.calls.push(Some(call));
+        Ok(())
+    }
+
+    /// The process's open call.
+    pub fn open(&self, process: u32) -> Result<&Call<Op, Ret>, HistoryError> {
+        let call = self.open.get(&process).and_then(|index| self.calls[*index].as_ref());
+        call.ok_or(HistoryError::ReturnWithoutCall(process))
+    }
+
+    /// The process's open call returns, with an answer or with one that nobody knows.
+    pub fn returns(
+        &mut self,
+        process: u32,
+        ret: Option<Ret>,
+        line: Option<usize>,
+    ) -> Result<(), HistoryError> {
+        let now = self.tick();
+        let index = self.open.remove(&process);
+        let call = index.and_then(|index| self.calls[index].as_mut());
+        let call = call.ok_or(HistoryError::ReturnWithoutCall(process))?;
+        call.ret = ret;
+        call.returned = Some(now);
+        call.return_line = line;
+        Ok(())
+    }
+
+    /// The process's open call did not happen, and never will.
+    pub fn fails(&mut self, process: u32) -> Result<(), HistoryError> {
+        let index = self.open.remove(&process).ok_or(HistoryError::ReturnWithoutCall(process))?;
+        self.calls[index] = None;
+        Ok(())
+    }
+
+    /// Nobody will ever know about the process's open call. The process makes no other.
+    pub fn gives_up(&mut self, process: u32) -> Result<(), HistoryError> {
+        self.open(process).map(|_| ())
+    }
+
+    /// The history; calls that are still open stay so.
+    pub fn finish(self) -> Result<History<Op, Ret>, HistoryError> {
+        History::new(self.calls.into_iter().flatten().collect())
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(process: u32, invoked: u64, returned: Option<u64>) -> Call<(), ()> {
+        let ret = returned.map(|_| ());
+        Call { process, op: (), ret, invoked, returned, line: None, return_line: None }
+    }
+
+    #[test]
+    fn calls_are_sorted_and_validated() {
+        let history = History::new(vec![call(1, 3, Some(5)), call(0, 1, Some(4))]).unwrap();
+        assert_eq!(history.calls()[0].process, 0);
+        assert_eq!(history.processes(), 2);
+        let early = History::new(vec![call(0, 5, Some(4))]);
+        assert_eq!(early, Err(HistoryError::ReturnsTooEarly(0)));
+        for first in [Some(3), Some(4), None] {
+            let overlapping = History::new(vec![call(0, 1, first), call(0, 3, Some(4))]);
+            assert!(matches!(overlapping, Err(HistoryError::TwoOpenCalls(0, _))), "{first:?}");
+        }
+        let mut open = call(2, 1, None);
+        open.ret = Some(());
+        assert_eq!(History::new(vec![open]), Err(HistoryError::AnswerWithoutReturn(2)));
+    }
+
+    #[test]
+    fn events_make_calls() {
+        let mut events: Recorder<char, u32> = Recorder::default();
+        events.invoke(0, 'a', None).unwrap();
+        events.invoke(1, 'b', None).unwrap();
+        events.invoke(2, 'c', None).unwrap();
+        assert!(matches!(events.invoke(0, 'd', None), Err(HistoryError::TwoOpenCalls(0, _))));
+        events.fails(1).unwrap();
+        events.returns(0, Some(7), None).unwrap();
+        assert_eq!(events.returns(0, None, None), Err(HistoryError::ReturnWithoutCall(0)));
+        assert_eq!(events.fails(3), Err(HistoryError::ReturnWithoutCall(3)));
+        events.gives_up(2).unwrap();
+        assert!(matches!(events.invoke(2, 'd', None), Err(HistoryError::TwoOpenCalls(2, _))));
+        let history = events.finish().unwrap();
+        let ops: Vec<_> = history.calls().iter().map(|call| (call.op, call.ret)).collect();
+        assert_eq!(ops, [('a', Some(7)), ('c', None)]);
     }
 }

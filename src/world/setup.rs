@@ -4,7 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::consistency;
+use crate::consistency::Verdict;
+use crate::consistency::judge::BUDGET;
+use crate::consistency::linearizable::linearizable;
 use crate::history::History;
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
@@ -122,7 +124,13 @@ impl<P: Protocol> Property<P> {
         + 'static,
     ) -> Self {
         let judge = move |record: &Record<P>| {
-            consistency::judge_record(&object, &as_history(record, &as_object))
+            assert!(record.form() == HistoryForm::RealTime, "linearizability is about real time");
+            let history = as_history(record, &as_object);
+            match linearizable(&object, &history, BUDGET) {
+                Verdict::Holds(_) => Judged::Holds,
+                Verdict::Violated(core) => Judged::Violated(in_words(&core.calls, &history)),
+                Verdict::Unknown(_) => Judged::Unknown,
+            }
         };
         Property::History("linearizable", Arc::new(judge))
     }
@@ -155,9 +163,20 @@ fn as_history<P: Protocol, Op, Ret>(
             invoked: 2 * u64::from(entry.invoked),
             returned: entry.returned.map(|epoch| 2 * u64::from(epoch) + 1),
             line: None,
+            return_line: None,
         })
     });
-    History::of(calls.collect())
+    History::new(calls.collect()).expect("a world's processes make one call at a time")
+}
+
+/// The calls that prove a history wrong, as a sentence.
+fn in_words<Op: fmt::Debug, Ret: fmt::Debug>(core: &[usize], history: &History<Op, Ret>) -> String {
+    let calls = core.iter().map(|index| {
+        let call = &history.calls()[*index];
+        let ret = call.ret.as_ref().map_or("?".to_owned(), |ret| format!("{ret:?}"));
+        format!("p{} {:?} -> {ret}", call.process, call.op)
+    });
+    format!("no order explains {}", calls.collect::<Vec<_>>().join(", "))
 }
 
 /// What a scenario is expected to show.
@@ -220,6 +239,11 @@ impl<P: Protocol> Setup<P> {
             stopwatch: false,
             expect: Expect::Holds,
         }
+    }
+
+    /// The names of its properties.
+    pub fn property_names(&self) -> Vec<&'static str> {
+        self.properties.iter().map(Property::name).collect()
     }
 
     /// How many nodes there are.

@@ -1,0 +1,229 @@
+//! The arguments.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::consistency::judge;
+use crate::engine::Runner;
+use crate::engine::check::Search;
+
+/// A testbed for the primitives and consistency models of distributed systems.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The main job: checks and simulates every scenario, and writes what each guarantees
+    Run(Run),
+    /// Every scenario: what it shows, its sizes, and what is expected
+    List {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs seeds of one scenario's large world
+    Simulate(Simulate),
+    /// Tries every interleaving of one scenario's small world
+    Check(Check),
+    /// Serves the web explorer
+    Explore(Explore),
+    /// Shows a run, step by step
+    Replay(Replay),
+    /// Judges a recorded history of a real system
+    Judge(Judge),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Which scenarios, as in `abd/*`; all if none is given
+    pub globs: Vec<String>,
+    /// Which seeds, the end excluded
+    #[arg(long, value_parser = seeds, default_value = "0..200")]
+    pub seeds: Range<u64>,
+    /// Where reports go
+    #[arg(long, default_value = "reports")]
+    pub out: PathBuf,
+    /// Threads
+    #[arg(long, default_value_t = cores())]
+    pub jobs: usize,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Run {
+            globs: Vec::new(),
+            seeds: 0..200,
+            out: PathBuf::from("reports"),
+            jobs: cores(),
+            json: false,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Simulate {
+    /// `protocol/variant`, or a protocol for all of its variants
+    pub scenario: String,
+    /// Which seeds, the end excluded
+    #[arg(long, value_parser = seeds, default_value = "0..100")]
+    pub seeds: Range<u64>,
+    /// Who runs them
+    #[arg(long, value_enum, default_value_t)]
+    pub runner: Runner,
+    /// Threads; the results don't depend on it
+    #[arg(long, default_value_t = cores())]
+    pub jobs: usize,
+    /// Ends at the first seed that fails
+    #[arg(long)]
+    pub until_failure: bool,
+    /// Lifts every log into the checker's world
+    #[arg(long)]
+    pub lift: bool,
+    /// Runs every seed twice, and shows the first event that differs
+    #[arg(long)]
+    pub check_determinism: bool,
+    /// Saves the trace of the first seed that fails
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Changes a number, as in `--set crashes=2`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// `protocol/variant`, or a protocol for all of its variants
+    pub scenario: String,
+    /// Which search
+    #[arg(long, value_enum, default_value_t)]
+    pub engine: Search,
+    /// Threads; on more than one a counterexample may not be shortest
+    #[arg(long, default_value = "1")]
+    pub threads: NonZeroUsize,
+    /// Gives up after so many generated states
+    #[arg(long)]
+    pub max_states: Option<usize>,
+    /// Looks no deeper than this
+    #[arg(long)]
+    pub max_depth: Option<usize>,
+    /// Gives up once the process has used so many bytes
+    #[arg(long)]
+    pub max_bytes: Option<u64>,
+    /// Saves the trace of the violation
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Changes a number, as in `--set clients=3`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Explore {
+    /// `protocol/variant`
+    pub scenario: String,
+    /// Where to serve
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    pub address: SocketAddr,
+    /// Opens at the last step of this trace
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Changes a number
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// A trace file, or with `--seed` a scenario
+    pub what: String,
+    /// Shows this seed of the scenario
+    #[arg(long, conflicts_with = "against")]
+    pub seed: Option<u64>,
+    /// Replays the trace against another variant
+    #[arg(long, value_name = "SCENARIO")]
+    pub against: Option<String>,
+    /// Draws the trace
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub svg: Option<PathBuf>,
+    /// Changes a number, with `--seed`
+    #[arg(long, value_name = "KEY=VALUE", requires = "seed")]
+    pub set: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Judge {
+    /// The recorded history
+    pub file: PathBuf,
+    /// What was called: register, cas-register, kv, ...
+    #[arg(long)]
+    pub object: String,
+    /// Which consistency models; `all` for every one that is built
+    #[arg(long, default_value = "linearizable")]
+    pub model: Vec<String>,
+    /// The file's format, if it is not to be guessed
+    #[arg(long)]
+    pub format: Option<String>,
+    /// How many steps a judge may take
+    #[arg(long, default_value_t = judge::BUDGET)]
+    pub budget: u64,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A range of seeds, `A..B`.
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (first, end) = text.split_once("..").ok_or("a range of seeds is A..B, as in 0..100")?;
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|error| format!("`{text}` is no seed: {error}"));
+    let (first, end) = (number(first)?, number(end)?);
+    if first >= end {
+        return Err(format!("there is no seed in {first}..{end}"));
+    }
+    if end - first > 1_000_000_000 {
+        return Err("that is more than 1,000,000,000 seeds".to_owned());
+    }
+    Ok(first..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silly_ranges_of_seeds_are_refused() {
+        assert_eq!(seeds("3..5"), Ok(3..5));
+        for silly in ["", "5", "5..5", "5..3", "a..b", "-1..3", "0..99999999999", "1..2..3"] {
+            assert!(seeds(silly).is_err(), "{silly} was taken");
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

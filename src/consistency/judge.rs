@@ -1,0 +1,489 @@
+//! Judging a recorded history: all of `seedbed judge` but the command line.
+//!
+//! Whatever a search says is not taken on trust: a witness is confirmed by the second checker
+//! before a model is said to hold.
+
+use std::fmt::{self, Debug, Display};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::linearizable::linearizable;
+use super::{Core, MODELS, Unknown, Verdict, witness};
+use crate::history::import::{Datum, Format, Import, ImportError, read_file};
+use crate::history::{Call, History};
+use crate::object::{CasRegister, Kv, Object, Register};
+
+/// The objects that can be asked for, and whether their judge is built.
+pub const OBJECTS: [(&str, bool); 8] = [
+    ("register", true),
+    ("cas-register", true),
+    ("kv", true),
+    ("mutex", false),
+    ("queue", false),
+    ("stack", false),
+    ("set", false),
+    ("priority-queue", false),
+];
+
+/// The models whose judge is built.
+pub const BUILT: [&str; 1] = ["linearizable"];
+
+/// The steps that a judge makes if nobody says otherwise.
+pub const BUDGET: u64 = 20_000_000;
+
+/// What was found about one history.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The file.
+    pub file: PathBuf,
+    /// The object that it was judged as.
+    pub object: String,
+    /// How many calls the history has; failed ones don't count.
+    pub operations: usize,
+    /// How many processes made them.
+    pub processes: usize,
+    /// What was found for each model.
+    pub models: Vec<Finding>,
+}
+
+/// What was found about one history and one model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The model.
+    pub model: String,
+    /// `holds`, `violated` or `unknown`.
+    pub verdict: Answer,
+    /// How it was found.
+    pub algorithm: String,
+    /// Why, in plain words.
+    pub explanation: String,
+    /// The calls that contradict the model; empty unless it is violated.
+    pub core: Vec<CoreCall>,
+    /// How long it took, without reading the file.
+    pub seconds: f64,
+}
+
+/// The three answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// The model holds.
+    Holds,
+    /// It is violated.
+    Violated,
+    /// The budget ran out.
+    Unknown,
+}
+
+/// A call of a core, to be read by people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CoreCall {
+    /// Who called.
+    pub process: u32,
+    /// What.
+    pub op: String,
+    /// What came back; nothing if that is unknown, or doesn't matter.
+    pub ret: Option<String>,
+    /// The line of the call.
+    pub line: Option<usize>,
+    /// The line of its return.
+    pub return_line: Option<usize>,
+    /// True if it contradicts nothing, but can't be left out of the argument either: whenever it
+    /// took effect, if it did, the others contradict each other.
+    pub free: bool,
+}
+
+/// Why there is no judgement.
+#[derive(Debug, Error)]
+pub enum JudgeError {
+    /// The file is no history.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// Nobody knows this object.
+    #[error("there is no object {0:?}; there are {1}")]
+    UnknownObject(String, String),
+    /// Nobody knows this model.
+    #[error("there is no model {0:?}; there are {1}")]
+    UnknownModel(String, String),
+    /// Nobody knows this format.
+    #[error("there is no format {0:?}; there are {1}")]
+    UnknownFormat(String, String),
+    /// It is known, and not built yet.
+    #[error("the judge for {0} is not built yet")]
+    NotBuilt(String),
+    /// The two checkers disagree: a defect of this program, not of the history.
+    #[error("the witness that {model} holds is refuted by the second checker: {reason}")]
+    Refuted {
+        /// The model.
+        model: String,
+        /// What is wrong with the witness.
+        reason: String,
+    },
+}
+
+/// Finds a format by its name.
+pub fn format_named(name: &str) -> Result<Format, JudgeError> {
+    let found = Format::ALL.iter().find(|(known, _)| *known == name);
+    found.map(|(_, format)| *format).ok_or_else(|| {
+        JudgeError::UnknownFormat(name.to_owned(), listed(Format::ALL.iter().map(|(name, _)| name)))
+    })
+}
+
+/// Judges a recorded history. A model `all` means all that are built.
+pub fn judge_file(
+    file: &Path,
+    object: &str,
+    models: &[&str],
+    format: Option<Format>,
+    budget: u64,
+) -> Result<Judgement, JudgeError> {
+    let models = models_named(models)?;
+    let task = Task { file, name: object, models: &models, format, budget };
+    match (object, OBJECTS.iter().find(|(known, _)| *known == object)) {
+        ("register", _) => task.judge(&Register::<Datum>::default()),
+        ("cas-register", _) => task.judge(&CasRegister::<Datum>::default()),
+        ("kv", _) => task.judge(&Kv),
+        (_, Some(_)) => Err(JudgeError::NotBuilt(format!("the object {object}"))),
+        (_, None) => {
+            let known = listed(OBJECTS.iter().map(|(name, _)| name));
+            Err(JudgeError::UnknownObject(object.to_owned(), known))
+        }
+    }
+}
+
+fn models_named(names: &[&str]) -> Result<Vec<&'static str>, JudgeError> {
+    let mut models = Vec::new();
+    for &name in names {
+        if name == "all" {
+            models.extend(BUILT);
+            continue;
+        }
+        let known = MODELS.iter().find(|known| **known == name).ok_or_else(|| {
+            JudgeError::UnknownModel(name.to_owned(), listed(MODELS.iter().chain(&["all"])))
+        })?;
+        if !BUILT.contains(known) {
+            return Err(JudgeError::NotBuilt(format!("the model {name}")));
+        }
+        models.push(known);
+    }
+    let mut seen = Vec::new();
+    models.retain(|model| {
+        !seen.contains(model) && {
+            seen.push(*model);
+            true
+        }
+    });
+    Ok(models)
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a &'a str>) -> String {
+    names.copied().collect::<Vec<_>>().join(", ")
+}
+
+struct Task<'a> {
+    file: &'a Path,
+    name: &'a str,
+    models: &'a [&'static str],
+    format: Option<Format>,
+    budget: u64,
+}
+
+impl Task<'_> {
+    fn judge<O: Import>(&self, object: &O) -> Result<Judgement, JudgeError> {
+        let history = read_file::<O>(self.file, self.format)?;
+        let models = self.models.iter().map(|model| find(object, &history, model, self.budget));
+        Ok(Judgement {
+            file: self.file.to_owned(),
+            object: self.name.to_owned(),
+            operations: history.calls().len(),
+            processes: history.processes(),
+            models: models.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Judges a history against the one model that is built.
+fn find<O: Object>(
+    object: &O,
+    history: &History<O::Op, O::Ret>,
+    model: &str,
+    budget: u64,
+) -> Result<Finding, JudgeError> {
+    let started = Instant::now();
+    let verdict = linearizable(object, history, budget);
+    let (answer, explanation, core) = match &verdict {
+        Verdict::Holds(found) => {
+            witness::confirms(object, history, &found.order)
+                .map_err(|reason| JudgeError::Refuted { model: model.to_owned(), reason })?;
+            (Answer::Holds, why_it_holds(history, found.order.len()), Vec::new())
+        }
+        Verdict::Violated(core) => {
+            (Answer::Violated, why_it_is_violated(history, core), core_calls(history, core))
+        }
+        Verdict::Unknown(unknown) => {
+            (Answer::Unknown, why_it_is_unknown(history, unknown), Vec::new())
+        }
+    };
+    Ok(Finding {
+        model: model.to_owned(),
+        verdict: answer,
+        algorithm: "wing-gong-lowe".to_owned(),
+        explanation,
+        core,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn why_it_holds<Op, Ret>(history: &History<Op, Ret>, ordered: usize) -> String {
+    let left_out = match history.calls().len() - ordered {
+        0 => String::new(),
+        open => format!("; {open} of unknown outcome need not have happened"),
+    };
+    format!("An order of {ordered} calls explains every answer and respects real time{left_out}.")
+}
+
+fn why_it_is_violated<Op: Debug, Ret: Debug>(history: &History<Op, Ret>, core: &Core) -> String {
+    let stuck = &history.calls()[core.stuck];
+    let part = core.part.as_ref().map(|part| format!(" On {part:?} alone:")).unwrap_or_default();
+    let ends = match core.states.as_slice() {
+        [] => String::new(),
+        states => format!(", but each leaves one of these states: {}", states.join("; ")),
+    };
+    let helpless = match core.helpless.len() {
+        0 => String::new(),
+        1 => " It stands whenever one other update took effect, if it ever did.".to_owned(),
+        n => format!(" It stands whenever {n} other updates took effect, if they ever did."),
+    };
+    let minimal = match core.minimal {
+        true => "no further reduction that is known to be sound keeps the contradiction",
+        false => "the budget ran out before every reduction was tried",
+    };
+    format!(
+        "No order of the calls explains every answer.{part} {} can't return so: an order of the \
+         {} calls made by then can explain what came before{ends}. The contradiction is in {} \
+         calls; {minimal}.{helpless}",
+        Told(stuck),
+        core.prefix,
+        core.calls.len(),
+    )
+}
+
+fn why_it_is_unknown<Op, Ret>(history: &History<Op, Ret>, unknown: &Unknown) -> String {
+    format!(
+        "The budget ran out after {} steps. {} of {} parts are explained; in another an order of \
+         {} calls explains a beginning. The history has {} calls.",
+        unknown.steps,
+        unknown.parts_fine,
+        unknown.parts,
+        unknown.explained,
+        history.calls().len(),
+    )
+}
+
+fn core_calls<Op: Debug, Ret: Debug>(history: &History<Op, Ret>, core: &Core) -> Vec<CoreCall> {
+    let bound = core.calls.iter().map(|index| (*index, false));
+    let free = core.helpless.iter().map(|index| (*index, true));
+    let shown = bound.chain(free).map(|(index, free)| {
+        let call = &history.calls()[index];
+        let ret = call.ret.as_ref().filter(|_| !free);
+        CoreCall {
+            process: call.process,
+            op: format!("{:?}", call.op),
+            ret: ret.map(|ret| format!("{ret:?}")),
+            line: call.line,
+            return_line: call.return_line,
+            free,
+        }
+    });
+    shown.collect()
+}
+
+/// A call in a sentence.
+struct Told<'a, Op, Ret>(&'a Call<Op, Ret>);
+
+impl<Op: Debug, Ret: Debug> Display for Told<'_, Op, Ret> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.0;
+        write!(f, "Process {}'s {:?}", call.process, call.op)?;
+        if let Some(ret) = &call.ret {
+            write!(f, ", answered {ret:?},")?;
+        }
+        write!(f, "{}", Lines(call.line, call.return_line))
+    }
+}
+
+/// Where a call stands in its file.
+struct Lines(Option<usize>, Option<usize>);
+
+impl Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Some(from), Some(to)) => write!(f, " (lines {from} to {to})"),
+            (Some(from), None) => write!(f, " (line {from})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl Judgement {
+    /// What the command ends with: 0 if every model holds, 1 if one is violated, 3 if one is
+    /// unknown.
+    pub fn exit_status(&self) -> u8 {
+        let any = |answer| self.models.iter().any(|finding| finding.verdict == answer);
+        match (any(Answer::Violated), any(Answer::Unknown)) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => 0,
+        }
+    }
+}
+
+impl Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Answer::Holds => "holds",
+            Answer::Violated => "violated",
+            Answer::Unknown => "unknown",
+        })
+    }
+}
+
+impl Display for CoreCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} {}", self.process, self.op)?;
+        match (&self.ret, self.free) {
+            (Some(ret), _) => write!(f, " -> {ret}")?,
+            (None, true) => write!(f, ", whenever it took effect, if it did")?,
+            (None, false) => (),
+        }
+        write!(f, "{}", Lines(self.line, self.return_line))
+    }
+}
+
+impl Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, object) = (self.file.display(), &self.object);
+        writeln!(f, "{file}: {object}, {} calls, {} processes", self.operations, self.processes)?;
+        for finding in &self.models {
+            writeln!(
+                f,
+                "{}: {} ({}, {:.3} s)",
+                finding.model, finding.verdict, finding.algorithm, finding.seconds
+            )?;
+            writeln!(f, "  {}", finding.explanation)?;
+            for call in &finding.core {
+                writeln!(f, "  {call}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::{Write, stderr};
+
+    const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/histories");
+    const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/histories");
+
+    /// Judges every line of a table of file, object and verdict.
+    fn judge_all(folder: &Path, table: &str, object_of: impl Fn(&str) -> String) -> usize {
+        let started = Instant::now();
+        let (mut slowest, mut count) = ((0.0, String::new()), 0);
+        for line in table.lines() {
+            let (file, expected) = (line.split('\t').next(), line.split('\t').next_back());
+            let file = file.expect("a file");
+            let object = object_of(line);
+            let expected = match expected {
+                Some("linearizable" | "holds") => Answer::Holds,
+                Some("violation" | "violated") => Answer::Violated,
+                other => panic!("{line}: {other:?} is no verdict"),
+            };
+            let judgement =
+                judge_file(&folder.join(file), &object, &["linearizable"], None, BUDGET).unwrap();
+            let found = &judgement.models[0];
+            assert_eq!(found.verdict, expected, "{judgement}");
+            assert_eq!(found.core.is_empty(), expected == Answer::Holds, "{judgement}");
+            if found.seconds > slowest.0 {
+                slowest = (found.seconds, file.to_owned());
+            }
+            count += 1;
+        }
+        let (folder, seconds) = (folder.display(), started.elapsed().as_secs_f64());
+        println!(
+            "{folder}: {count} in {seconds:.2} s, slowest {} in {:.3} s",
+            slowest.1, slowest.0
+        );
+        count
+    }
+
+    #[test]
+    fn our_own_histories_are_judged_right() {
+        let folder = Path::new(OWN);
+        let table = fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
+        let object = |line: &str| line.split('\t').nth(1).expect("an object").to_owned();
+        assert_eq!(judge_all(folder, &table, object), 9);
+    }
+
+    #[test]
+    fn recorded_histories_are_judged_right() {
+        let named = std::env::var("SEEDBED_HISTORIES").ok();
+        let folder = Path::new(named.as_deref().unwrap_or(RECORDED));
+        let Ok(table) = fs::read_to_string(folder.join("verdicts.tsv")) else {
+            assert!(named.is_none(), "SEEDBED_HISTORIES has no verdicts.tsv: {}", folder.display());
+            // Written directly, since a test that passes hides what it prints.
+            let place = folder.display();
+            writeln!(stderr(), "\nNOT JUDGED: {place} holds no recorded histories").unwrap();
+            return;
+        };
+        let object = |line: &str| match line.split('/').next() {
+            Some("kv") => "kv".to_owned(),
+            Some("redis") => "register".to_owned(),
+            _ => "cas-register".to_owned(),
+        };
+        assert!(judge_all(folder, &table, object) > 0);
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_built_is_refused() {
+        let file = Path::new(OWN).join("register-fresh.log");
+        let judge = |object: &str, model: &str| judge_file(&file, object, &[model], None, BUDGET);
+        assert!(matches!(judge("registre", "all"), Err(JudgeError::UnknownObject(..))));
+        assert!(matches!(judge("queue", "all"), Err(JudgeError::NotBuilt(_))));
+        assert!(matches!(judge("register", "linear"), Err(JudgeError::UnknownModel(..))));
+        for model in MODELS.iter().filter(|model| !BUILT.contains(model)) {
+            assert!(matches!(judge("register", model), Err(JudgeError::NotBuilt(_))), "{model}");
+        }
+        assert!(matches!(judge("kv", "all"), Err(JudgeError::Import(error)) if error.line == 1));
+        assert!(matches!(format_named("csv"), Err(JudgeError::UnknownFormat(..))));
+        assert_eq!(judge("register", "all").unwrap().exit_status(), 0);
+    }
+
+    #[test]
+    fn a_judgement_says_where_the_contradiction_is() {
+        let file = Path::new(OWN).join("register-stale.log");
+        let judgement = judge_file(&file, "register", &["all", "linearizable"], None, BUDGET);
+        let judgement = judgement.unwrap();
+        assert_eq!((judgement.models.len(), judgement.exit_status()), (1, 1));
+        let json = serde_json::to_value(&judgement).unwrap();
+        assert_eq!(json["models"][0]["verdict"], "violated");
+        let lines = json["models"][0]["core"].as_array().unwrap().iter();
+        let lines: Vec<_> = lines.map(|call| call["line"].as_u64().unwrap()).collect();
+        assert_eq!(lines, [1, 3, 6]);
+        let text = judgement.to_string();
+        assert!(text.contains("Process 1's Read, answered Value(1), (lines 6 to 7)"), "{text}");
+        assert!(text.contains("leaves one of these states: 2."), "{text}");
+    }
+
+    #[test]
+    fn a_spent_budget_is_no_verdict() {
+        let file = Path::new(OWN).join("kv-appends.edn");
+        let judgement = judge_file(&file, "kv", &["all"], None, 0).unwrap();
+        assert_eq!((judgement.models[0].verdict, judgement.exit_status()), (Answer::Unknown, 3));
+    }
+}

@@ -1,0 +1,322 @@
+//! The definition of linearizability, tried literally, against the search: it shares nothing with
+//! it but the history and the object.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::linearizable::linearizable;
+use super::{Core, Verdict, witness};
+use crate::history::{Call, History};
+use crate::object::{CasRegister, Kv, Object, Register, cas_register, kv, register};
+
+/// Is there a set of calls with all that returned, and an order of it, that is legal and respects
+/// real time? All orders of all sets are tried; one that is illegal already is not prolonged.
+fn by_definition<O: Object>(object: &O, calls: &[Call<O::Op, O::Ret>]) -> bool {
+    fn prolong<O: Object>(
+        object: &O,
+        calls: &[Call<O::Op, O::Ret>],
+        order: &mut Vec<usize>,
+        state: &O::State,
+    ) -> bool {
+        let left = |index: &usize| !order.contains(index);
+        let rest: Vec<usize> = (0..calls.len()).filter(left).collect();
+        if rest.iter().all(|index| calls[*index].returned.is_none()) {
+            return true;
+        }
+        rest.iter().any(|&next| {
+            let mut after = state.clone();
+            let ret = object.apply(&mut after, &calls[next].op);
+            let is_legal = calls[next].ret.as_ref().is_none_or(|told| *told == ret);
+            let is_late = rest.iter().any(|other| {
+                calls[*other].returned.is_some_and(|returned| returned < calls[next].invoked)
+            });
+            if !is_legal || is_late {
+                return false;
+            }
+            order.push(next);
+            let found = prolong(object, calls, order, &after);
+            order.pop();
+            found
+        })
+    }
+    prolong(object, calls, &mut Vec::new(), &object.init())
+}
+
+struct Draw(ChaCha8Rng);
+
+impl Draw {
+    fn below(&mut self, n: usize) -> usize {
+        self.0.next_u32() as usize % n
+    }
+}
+
+/// A random history of up to 7 calls of up to 4 processes, some of them of unknown outcome. The
+/// object answers at a moment within each call; then, in most histories, some answers are replaced.
+fn random<O: Object>(object: &O, ops: &[O::Op], draw: &mut Draw) -> History<O::Op, O::Ret> {
+    let processes = 1 + draw.below(4) as u32;
+    let (mut open, mut calls) = (Vec::<(usize, bool)>::new(), Vec::<Call<O::Op, O::Ret>>::new());
+    let (mut now, mut state, mut fresh) = (0, object.init(), 0);
+    let size = 1 + draw.below(7);
+    while calls.len() < size || !open.is_empty() {
+        // Times sometimes stand still, so that events meet.
+        now += draw.below(4).min(1) as u64;
+        let busy = |process| open.iter().any(|(call, _)| calls[*call].process == process);
+        let process = fresh + draw.below(processes as usize) as u32;
+        let is_over = |process| {
+            let mut own = calls.iter().filter(|call| call.process == process);
+            own.any(|call| call.returned.is_none_or(|returned| returned >= now))
+        };
+        if calls.len() < size && !busy(process) && !is_over(process) && draw.below(2) == 0 {
+            let op = ops[draw.below(ops.len())].clone();
+            open.push((calls.len(), false));
+            let call = Call {
+                process,
+                op,
+                ret: None,
+                invoked: now,
+                returned: None,
+                line: None,
+                return_line: None,
+            };
+            calls.push(call);
+        } else if !open.is_empty() {
+            let chosen = draw.below(open.len());
+            let (call, done) = open[chosen];
+            if !done {
+                calls[call].ret = Some(object.apply(&mut state, &calls[call].op));
+                open[chosen].1 = true;
+            } else {
+                open.remove(chosen);
+                match draw.below(8) {
+                    0 => calls[call].ret = None,
+                    1 => (calls[call].returned, calls[call].ret) = (Some(now), None),
+                    _ => calls[call].returned = Some(now),
+                }
+                if calls[call].returned.is_none() {
+                    fresh += processes;
+                }
+            }
+        } else if is_over(process) {
+            now += 1;
+        }
+    }
+    distort(object, ops, &mut calls, draw);
+    History::new(calls).expect("a history")
+}
+
+/// Replaces some answers by ones that their operations might give in another state.
+fn distort<O: Object>(
+    object: &O,
+    ops: &[O::Op],
+    calls: &mut [Call<O::Op, O::Ret>],
+    draw: &mut Draw,
+) {
+    if draw.below(4) == 0 {
+        return;
+    }
+    for _ in 0..calls.len() {
+        let mut state = object.init();
+        for _ in 0..1 + draw.below(3) {
+            object.apply(&mut state, &ops[draw.below(ops.len())]);
+        }
+        let call = &mut calls[draw.below(calls.len())];
+        if call.ret.is_some() {
+            call.ret = Some(object.apply(&mut state, &call.op));
+        }
+    }
+}
+
+/// The history is fine up to the return that a core names, and not with it, by definition.
+fn breaks_there<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let end = history.calls()[core.stuck].returned.expect("a return");
+    let up_to = |is_over: &dyn Fn(u64) -> bool| {
+        let mut calls = history.calls().to_vec();
+        calls.retain(|call| call.invoked <= end && object.part(&call.op) == core.part);
+        for call in calls.iter_mut().filter(|call| !call.returned.is_some_and(is_over)) {
+            (call.returned, call.ret) = (None, None);
+        }
+        by_definition(object, &calls)
+    };
+    up_to(&|returned| returned < end) && !up_to(&|returned| returned <= end)
+}
+
+/// A core's partial order explains the history up to the return that it names.
+fn explains<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let end = history.calls()[core.stuck].returned.expect("a return");
+    let mut calls = history.calls().to_vec();
+    for call in &mut calls {
+        let is_over = call.returned.is_some_and(|returned| returned < end);
+        if !is_over || object.part(&call.op) != core.part {
+            (call.returned, call.ret) = (None, None);
+        }
+    }
+    // Only the order matters here, so processes don't.
+    (0..).zip(&mut calls).for_each(|(process, call)| call.process = process);
+    let prefix = History::new(calls).expect("a history");
+    witness::confirms(object, &prefix, &core.partial).is_ok()
+}
+
+/// A core contradicts itself, by definition: with its free calls free, and nothing else.
+fn contradicts<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let bound = core.calls.iter().map(|index| history.calls()[*index].clone());
+    let free = core.helpless.iter().map(|index| {
+        let call = history.calls()[*index].clone();
+        Call { returned: None, ret: None, ..call }
+    });
+    !by_definition(object, &bound.chain(free).collect::<Vec<_>>())
+}
+
+fn compare<O: Object>(object: &O, ops: &[O::Op], rounds: u32) {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(7));
+    let (mut holds, mut open, mut dropped) = (0, 0, 0);
+    for round in 0..rounds {
+        let history = random(object, ops, &mut draw);
+        let expected = by_definition(object, history.calls());
+        open += u32::from(history.calls().iter().any(|call| call.returned.is_none()));
+        match linearizable(object, &history, 1_000_000) {
+            Verdict::Holds(found) => {
+                assert!(expected, "round {round}: {history:#?} is not linearizable");
+                witness::confirms(object, &history, &found.order).expect("a witness");
+                holds += 1;
+            }
+            Verdict::Violated(core) => {
+                assert!(!expected, "round {round}: {history:#?} is linearizable");
+                assert!(core.minimal && contradicts(object, &history, &core), "{round}: {core:?}");
+                assert!(breaks_there(object, &history, &core), "round {round}: {core:?}");
+                assert!(explains(object, &history, &core), "round {round}: {core:?}");
+                // With one call less it is a core no more, in the way that cores shrink.
+                for &call in &core.calls {
+                    let calls = core.calls.iter().copied().filter(|other| *other != call);
+                    let helpless = core.helpless.iter().copied().chain([call]);
+                    let freer = Core {
+                        calls: calls.collect(),
+                        helpless: helpless.collect(),
+                        ..core.clone()
+                    };
+                    assert!(!contradicts(object, &history, &freer), "{round}: {core:?}");
+                }
+                dropped += usize::from(core.calls.len() < history.calls().len());
+            }
+            Verdict::Unknown(unknown) => panic!("round {round}: {unknown:?}"),
+        }
+    }
+    println!("{object:?}: {rounds} histories, {holds} hold, {open} open, {dropped} cores smaller");
+    assert!(holds * 5 >= rounds && (rounds - holds) * 5 >= rounds, "{holds} of {rounds} hold");
+    assert!(open * 5 >= rounds, "{open} of {rounds} have an unknown outcome");
+    assert!(dropped > 1_000, "{dropped} cores are smaller than their histories");
+}
+
+#[test]
+fn registers_agree_with_the_definition() {
+    use register::Op::{Read, Write};
+    compare(&Register { initial: 0 }, &[Read, Read, Read, Write(0), Write(1), Write(2)], 20_000);
+}
+
+#[test]
+fn cas_registers_agree_with_the_definition() {
+    use cas_register::Op::{self, Read, Write};
+    let ops = [Read, Read, Write(1), Write(2), Op::cas(1, 2), Op::cas(2, 0), Op::cas(0, 1)];
+    compare(&CasRegister { initial: 0 }, &ops, 20_000);
+}
+
+#[test]
+fn maps_agree_with_the_definition() {
+    let mut ops = Vec::new();
+    for key in ["a", "b"] {
+        ops.extend([kv::Op::get(key), kv::Op::get(key), kv::Op::get(key), kv::Op::put(key, "x")]);
+        ops.extend([kv::Op::append(key, "y"), kv::Op::append(key, "z"), kv::Op::delete(key)]);
+        ops.push(kv::Op::cas(key, Some("x"), None));
+        ops.push(kv::Op::cas(key, None, Some("y")));
+    }
+    compare(&Kv, &ops, 20_000);
+}
+
+/// Clients that are always busy with a register, and never write a value twice.
+fn busy(clients: u32, size: usize) -> Vec<Call<register::Op<usize>, register::Ret<usize>>> {
+    use register::Op::{Read, Write};
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(3));
+    let (mut calls, mut state, mut now) = (Vec::<Call<_, _>>::new(), 0, 0);
+    let (mut idle, mut open): (Vec<u32>, Vec<usize>) = ((0..clients).collect(), Vec::new());
+    while calls.len() < size || !open.is_empty() {
+        now += 1;
+        if let Some(process) = idle.pop_if(|_| calls.len() < size) {
+            let op = if draw.below(2) == 0 { Read } else { Write(calls.len() + 1) };
+            open.push(calls.len());
+            calls.push(Call {
+                process,
+                op,
+                ret: None,
+                invoked: now,
+                returned: None,
+                line: None,
+                return_line: None,
+            });
+            continue;
+        }
+        let chosen = draw.below(open.len());
+        let call = &mut calls[open[chosen]];
+        if call.ret.is_none() {
+            call.ret = Some(Register { initial: 0 }.apply(&mut state, &call.op));
+        } else {
+            call.returned = Some(now);
+            idle.push(call.process);
+            open.swap_remove(chosen);
+        }
+    }
+    calls
+}
+
+#[test]
+fn long_histories_of_busy_clients_are_judged() {
+    let object = Register { initial: 0 };
+    let mut calls = busy(10, 2_000);
+    let history = History::new(calls.clone()).unwrap();
+    let Verdict::Holds(found) = linearizable(&object, &history, 1_000_000) else {
+        panic!("it holds");
+    };
+    witness::confirms(&object, &history, &found.order).unwrap();
+    assert!(matches!(linearizable(&object, &history, 1_000), Verdict::Unknown(_)));
+
+    // A read near the end returns the first value: that, its write and another are enough.
+    let last = calls.iter().rposition(|call| call.op == register::Op::Read).unwrap();
+    let first = calls.iter().find_map(|call| match call.op {
+        register::Op::Write(value) => Some(value),
+        register::Op::Read => None,
+    });
+    calls[last].ret = first.map(register::Ret::Value);
+    let history = History::new(calls).unwrap();
+    let Verdict::Violated(core) = linearizable(&object, &history, 10_000_000) else {
+        panic!("it is violated");
+    };
+    assert!(core.minimal && core.calls.len() == 3 && core.helpless.is_empty(), "{core:?}");
+    assert!(contradicts(&object, &history, &core) && core.calls.contains(&last));
+    assert_eq!(core.stuck, last);
+}
+
+#[test]
+fn a_wrong_witness_is_refuted() {
+    let object = Register { initial: 0 };
+    let history = History::new(busy(3, 20)).unwrap();
+    let Verdict::Holds(found) = linearizable(&object, &history, 1_000) else { panic!("it holds") };
+    let order = found.order;
+    let refused = |order: &[usize]| witness::confirms(&object, &history, order).unwrap_err();
+    assert!(refused(&order[1..]).contains("takes no effect"));
+    assert!(refused(&[&order[..], &[order[0]]].concat()).contains("twice"));
+    assert!(refused(&[&order[..], &[20]].concat()).contains("no call 20"));
+    let mut calls = history.calls().to_vec();
+    let read = calls.iter().position(|call| call.op == register::Op::Read).unwrap();
+    calls[read].ret = Some(register::Ret::Value(99));
+    let lying = History::new(calls).unwrap();
+    let reason = witness::confirms(&object, &lying, &order).unwrap_err();
+    assert!(reason.contains("which should be"));
+    // Blind writes are legal in any order, but real time is not.
+    let mut calls = history.calls().to_vec();
+    for call in &mut calls {
+        (call.op, call.ret) = (register::Op::Write(1), Some(register::Ret::Done));
+    }
+    let writes = History::new(calls).unwrap();
+    let reversed: Vec<usize> = order.iter().rev().copied().collect();
+    witness::confirms(&object, &writes, &order).unwrap();
+    let reason = witness::confirms(&object, &writes, &reversed).unwrap_err();
+    assert!(reason.contains("that it precedes"));
+}

@@ -1,0 +1,38 @@
+//! The second opinion on a witness: it shares no code with any search, and is short enough to be
+//! checked by eye. It says yes only if the order is legal, respects real time, names every call at
+//! most once and every call that returned.
+
+use crate::history::History;
+use crate::object::Object;
+
+/// Checks that an order of calls makes a history linearizable.
+pub fn confirms<O: Object>(
+    object: &O,
+    history: &History<O::Op, O::Ret>,
+    order: &[usize],
+) -> Result<(), String> {
+    let calls = history.calls();
+    let mut missing: Vec<bool> = calls.iter().map(|call| call.returned.is_some()).collect();
+    let mut taken = vec![false; calls.len()];
+    let mut state = object.init();
+    let mut latest_invocation = 0;
+    for &index in order {
+        let call = calls.get(index).ok_or_else(|| format!("there is no call {index}"))?;
+        if std::mem::replace(&mut taken[index], true) {
+            return Err(format!("call {index} takes effect twice"));
+        }
+        missing[index] = false;
+        if call.returned.is_some_and(|returned| returned < latest_invocation) {
+            return Err(format!("call {index} takes effect after a call that it precedes"));
+        }
+        latest_invocation = latest_invocation.max(call.invoked);
+        let ret = object.apply(&mut state, &call.op);
+        if call.ret.as_ref().is_some_and(|told| *told != ret) {
+            return Err(format!("call {index} answers {:?}, which should be {ret:?}", call.ret));
+        }
+    }
+    match missing.iter().position(|missing| *missing) {
+        Some(index) => Err(format!("call {index} returned and takes no effect")),
+        None => Ok(()),
+    }
+}

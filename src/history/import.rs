@@ -1,0 +1,590 @@
+//! Import of recorded histories: from a file to calls on an object.
+//!
+//! Three rules hold for Jepsen's formats. `:fail` says that the call did not happen, so it is left
+//! out; `:info` says that it may take effect at any later time or never, so it stays open; and
+//! events of others than clients, such as `:nemesis`, are no calls. What a read of `nil` means
+//! differs: see [`NilReads`].
+//!
+//! Whatever the bytes are, the result is a history or an error with file, line and reason.
+
+use std::fmt::{self, Debug};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use edn_format::{Value, emit_str};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Call, History, HistoryError, Recorder, edn, jepsen_log};
+use crate::object::{CasRegister, Kv, Object, Register, cas_register, kv, register};
+
+/// Why a file is no history.
+#[derive(Debug, Error)]
+#[error("{}:{line}: {reason}", file.display())]
+pub struct ImportError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// What is wrong, before one knows in which file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// Something is wrong at a line.
+pub fn faulty(line: usize, reason: impl Into<String>) -> Fault {
+    Fault { line, reason: reason.into() }
+}
+
+/// The text can't be read any further.
+pub fn unreadable(line: usize, error: &io::Error) -> Fault {
+    faulty(line, format!("can't be read: {error}"))
+}
+
+/// The formats of recorded histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines of a log: `INFO  jepsen.util - 0 :invoke :read nil`.
+    JepsenLog,
+    /// Maps in EDN: `{:process 0, :type :invoke, :f :read, :value nil}`.
+    JepsenEdn,
+}
+
+impl Format {
+    /// The formats by their names.
+    pub const ALL: [(&'static str, Format); 2] =
+        [("jepsen-log", Format::JepsenLog), ("jepsen-edn", Format::JepsenEdn)];
+
+    /// What a text seems to be, by the first byte that is no blank.
+    fn detect(input: impl Read) -> io::Result<Format> {
+        for byte in BufReader::new(input).bytes() {
+            match byte? {
+                b'{' | b'[' | b'(' | b'#' | b';' => return Ok(Format::JepsenEdn),
+                byte if byte.is_ascii_whitespace() || byte == b',' => (),
+                _ => break,
+            }
+        }
+        Ok(Format::JepsenLog)
+    }
+}
+
+/// What a completed read of `nil` says. To a compare-and-set register it is unknown in EDN, and a
+/// value in logs; other objects always take it for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NilReads {
+    /// Nothing had been written.
+    Value,
+    /// The value is not known: any answer would be legal. Knossos reads histories of
+    /// compare-and-set registers so, and its published verdicts depend on it.
+    Unknown,
+}
+
+/// Who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// A client.
+    Client(u32),
+    /// Something that makes no calls.
+    Other,
+}
+
+/// What kind of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A call is made.
+    Invoke,
+    /// It returns.
+    Ok,
+    /// It did not happen.
+    Fail,
+    /// Nobody knows.
+    Info,
+}
+
+/// One event of a recorded history, in any format.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Where it begins.
+    pub line: usize,
+    /// Who.
+    pub process: Process,
+    /// What kind.
+    pub kind: Kind,
+    /// The name of the operation.
+    pub function: String,
+    /// The part of the object, where it is told apart from the value.
+    pub key: Option<Value>,
+    /// What is written, or was read.
+    pub value: Value,
+}
+
+/// A value of a recorded history. It is only ever compared.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Datum {
+    /// No value.
+    #[default]
+    Nil,
+    /// A number.
+    Number(i64),
+    /// Anything else, as EDN writes it.
+    Other(String),
+}
+
+impl From<&Value> for Datum {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Nil => Datum::Nil,
+            Value::Integer(number) => Datum::Number(*number),
+            other => Datum::Other(emit_str(other)),
+        }
+    }
+}
+
+impl Debug for Datum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Datum::Nil => f.write_str("nil"),
+            Datum::Number(number) => write!(f, "{number}"),
+            Datum::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An object whose calls can be read from a recorded history.
+pub trait Import: Object {
+    /// The operation that an event invokes.
+    fn op(event: &Event) -> Result<Self::Op, String>;
+
+    /// What an event returns to an operation; `None` if that isn't known.
+    fn ret(op: &Self::Op, event: &Event, nil: NilReads) -> Result<Option<Self::Ret>, String>;
+}
+
+/// Reads a file; without a format, it is detected.
+pub fn read_file<O: Import>(
+    file: &Path,
+    format: Option<Format>,
+) -> Result<History<O::Op, O::Ret>, ImportError> {
+    let error = |fault: Fault| ImportError {
+        file: file.to_owned(),
+        line: fault.line,
+        reason: fault.reason,
+    };
+    let open = || File::open(file).map_err(|failed| error(unreadable(0, &failed)));
+    let format = match format {
+        Some(format) => format,
+        None => Format::detect(open()?).map_err(|failed| error(unreadable(0, &failed)))?,
+    };
+    read::<O>(BufReader::new(open()?), format).map_err(error)
+}
+
+/// Reads a text.
+pub fn read<O: Import>(
+    input: impl BufRead,
+    format: Format,
+) -> Result<History<O::Op, O::Ret>, Fault> {
+    let nil = match format {
+        Format::JepsenLog => NilReads::Value,
+        Format::JepsenEdn => NilReads::Unknown,
+    };
+    let mut calls = Recorder::default();
+    let (mut last, mut clients) = (0, false);
+    let sink = |event: Event| {
+        last = event.line;
+        clients |= event.process != Process::Other;
+        record::<O>(&mut calls, &event, nil).map_err(|reason| faulty(event.line, reason))
+    };
+    match format {
+        Format::JepsenLog => jepsen_log::events(input, sink)?,
+        Format::JepsenEdn => edn::events(input, sink)?,
+    }
+    // A history in which every call failed is a history, but a text without calls is none.
+    match clients {
+        true => calls.finish().map_err(|error| faulty(last, error.to_string())),
+        false => Err(faulty(last, "there are no calls, so there is nothing to judge")),
+    }
+}
+
+fn record<O: Import>(
+    calls: &mut Recorder<O::Op, O::Ret>,
+    event: &Event,
+    nil: NilReads,
+) -> Result<(), String> {
+    let text = |error: HistoryError| error.to_string();
+    let Process::Client(process) = event.process else { return Ok(()) };
+    if event.kind == Kind::Invoke {
+        return calls.invoke(process, O::op(event)?, Some(event.line)).map_err(text);
+    }
+    let call: &Call<O::Op, O::Ret> = calls.open(process).map_err(text)?;
+    match event.kind {
+        Kind::Invoke => Ok(()),
+        Kind::Ok => {
+            let ret = O::ret(&call.op, event, nil)?;
+            calls.returns(process, ret, Some(event.line)).map_err(text)
+        }
+        Kind::Fail => calls.fails(process).map_err(text),
+        Kind::Info => calls.gives_up(process).map_err(text),
+    }
+}
+
+/// A write returns what it wrote, or nothing.
+fn echoes<Op: PartialEq + Debug>(op: &Op, event: &Event, returned: Op) -> Result<(), String> {
+    if event.value == Value::Nil || *op == returned {
+        return Ok(());
+    }
+    Err(format!("the call was {op:?}, but {returned:?} returns"))
+}
+
+/// A completed call must be the one that was made.
+fn mismatch<T>(op: &impl Debug, event: &Event) -> Result<T, String> {
+    Err(format!("the call was {op:?}, but :{} returns", event.function))
+}
+
+fn unknown_function<T>(event: &Event, known: &str) -> Result<T, String> {
+    Err(format!("the object has no operation :{}, it has {known}", event.function))
+}
+
+fn pair(value: &Value) -> Result<(&Value, &Value), String> {
+    match value {
+        Value::Vector(pair) | Value::List(pair) if pair.len() == 2 => Ok((&pair[0], &pair[1])),
+        _ => Err("a compare-and-set needs a pair of values, [from to]".to_owned()),
+    }
+}
+
+impl Import for Register<Datum> {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match event.function.as_str() {
+            "read" => Ok(register::Op::Read),
+            "write" => Ok(register::Op::Write((&event.value).into())),
+            _ => unknown_function(event, ":read and :write"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        match (op, event.function.as_str()) {
+            (register::Op::Read, "read") => {
+                Ok(Some(register::Ret::Value(Datum::from(&event.value))))
+            }
+            (register::Op::Write(_), "write") => {
+                echoes(op, event, Self::op(event)?)?;
+                Ok(Some(register::Ret::Done))
+            }
+            _ => mismatch(op, event),
+        }
+    }
+}
+
+impl Import for CasRegister<Datum> {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match event.function.as_str() {
+            "read" => Ok(cas_register::Op::Read),
+            "write" => Ok(cas_register::Op::Write((&event.value).into())),
+            "cas" => {
+                let (from, to) = pair(&event.value)?;
+                Ok(cas_register::Op::cas(from.into(), to.into()))
+            }
+            _ => unknown_function(event, ":read, :write and :cas"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        use cas_register::{Op, Ret};
+        match (op, event.function.as_str()) {
+            (Op::Read, "read") if event.value == Value::Nil && nil == NilReads::Unknown => Ok(None),
+            (Op::Read, "read") => Ok(Some(Ret::Value(Datum::from(&event.value)))),
+            (Op::Write(_), "write") => {
+                echoes(op, event, Self::op(event)?)?;
+                Ok(Some(Ret::Done))
+            }
+            (Op::Cas { .. }, "cas") => {
+                if event.value != Value::Nil {
+                    echoes(op, event, Self::op(event)?)?;
+                }
+                Ok(Some(Ret::Swapped(true)))
+            }
+            _ => mismatch(op, event),
+        }
+    }
+}
+
+/// A text of a map: strings, and what else is written in EDN. The empty text stands for nothing.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Nil => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(emit_str(other)),
+    }
+}
+
+/// In these histories the value "" is how a missing key is read. So a put of "" is a deletion.
+impl Import for Kv {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        let key = match &event.key {
+            Some(Value::String(key)) => key.clone(),
+            Some(key @ (Value::Integer(_) | Value::Keyword(_))) => emit_str(key),
+            _ => return Err("a call on a map needs a :key, a text or a number".to_owned()),
+        };
+        let value = text(&event.value);
+        let act = match event.function.as_str() {
+            "get" | "read" => kv::Act::Get,
+            "put" | "write" => value.map_or(kv::Act::Delete, kv::Act::Put),
+            "append" => kv::Act::Append(value.unwrap_or_default()),
+            "delete" => kv::Act::Delete,
+            "cas" => {
+                let (from, to) = pair(&event.value)?;
+                kv::Act::Cas { from: text(from), to: text(to) }
+            }
+            _ => return unknown_function(event, ":get, :put, :append, :cas and :delete"),
+        };
+        Ok(kv::Op { key, act })
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        match (&op.act, event.function.as_str()) {
+            (kv::Act::Get, "get" | "read") => Ok(Some(kv::Ret::Value(text(&event.value)))),
+            (kv::Act::Cas { .. }, "cas") => {
+                if event.value != Value::Nil {
+                    echoes(op, event, Self::op(event)?)?;
+                }
+                Ok(Some(kv::Ret::Swapped(true)))
+            }
+            (kv::Act::Put(_) | kv::Act::Delete, "put" | "write" | "delete")
+            | (kv::Act::Append(_), "append") => {
+                echoes(op, event, Self::op(event)?)?;
+                Ok(Some(kv::Ret::Done))
+            }
+            _ => mismatch(op, event),
+        }
+    }
+}
+
+/// Lines of a text, with their numbers; each has a greatest length.
+pub struct LineReader<R> {
+    input: R,
+    line: usize,
+}
+
+impl<R: BufRead> LineReader<R> {
+    /// Reads from the beginning of a text.
+    pub fn new(input: R) -> Self {
+        LineReader { input, line: 0 }
+    }
+
+    /// The next line, from 1, without its end.
+    pub fn next_line(&mut self) -> Result<Option<(usize, String)>, Fault> {
+        let mut bytes = Vec::new();
+        self.line += 1;
+        let limit = edn::LONGEST as u64 + 1;
+        let read = (&mut self.input).take(limit).read_until(b'\n', &mut bytes);
+        read.map_err(|error| unreadable(self.line, &error))?;
+        if bytes.len() > edn::LONGEST {
+            return Err(faulty(
+                self.line,
+                format!("the line is longer than {} bytes", edn::LONGEST),
+            ));
+        }
+        match (bytes.is_empty(), String::from_utf8(bytes)) {
+            (true, _) => Ok(None),
+            (false, Ok(text)) => Ok(Some((self.line, text))),
+            (false, Err(_)) => Err(faulty(self.line, "the line is not UTF-8")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+    use std::cell::Cell;
+
+    const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n\
+        INFO  jepsen.util - 1\t:invoke\t:read\tnil\nINFO  jepsen.util - 1\t:ok\t:read\tnil\n\
+        INFO  jepsen.util - 0\t:info\t:cas\t:timed-out\n\nINFO  jepsen.core - another line\n";
+    const EDN: &str = "; a comment {\n[{:process 0, :type :invoke, :f :cas, :value [1 2]}\n\
+        #jepsen.history.Op{:process 1 :type :invoke :f :read :value nil :error \"a \\\" } \\\\\"}\n\
+        {:process 1, :type :ok, :f :read, :value nil, :set #{1 \\} \"]\"}} #_{:dropped 1}\n\
+        {:process 0, :type :info, :f :cas, :value [1 2]}\n\
+        {:process :nemesis, :type :info, :f :start, :value {:a #{\"b\" 1.5}}}]\n";
+
+    type Cas = CasRegister<Datum>;
+
+    fn cas(
+        text: &[u8],
+        format: Format,
+    ) -> Result<History<<Cas as Object>::Op, <Cas as Object>::Ret>, Fault> {
+        read::<Cas>(text, format)
+    }
+
+    /// Reads bytes as every object in every format; whatever comes of it is fine, but for a panic.
+    fn survives(bytes: &[u8]) {
+        let _ = Format::detect(bytes);
+        for (_, format) in Format::ALL {
+            for fault in [
+                read::<Register<Datum>>(bytes, format).err(),
+                read::<Cas>(bytes, format).err(),
+                read::<Kv>(bytes, format).err(),
+            ] {
+                let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
+                assert!(fault.is_none_or(|fault| fault.line <= lines && !fault.reason.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let (log, edn) =
+            (cas(LOG.as_bytes(), Format::JepsenLog), cas(EDN.as_bytes(), Format::JepsenEdn));
+        let (log, edn) = (log.unwrap(), edn.unwrap());
+        assert_eq!(Format::detect(LOG.as_bytes()).unwrap(), Format::JepsenLog);
+        assert_eq!(Format::detect(EDN.as_bytes()).unwrap(), Format::JepsenEdn);
+        let brief = |history: &History<_, _>| {
+            let calls = history.calls().iter().map(|call: &Call<_, _>| {
+                (call.process, format!("{:?}", call.op), call.returned, call.line, call.return_line)
+            });
+            calls.collect::<Vec<_>>()
+        };
+        let read = |line, back| (1, "Read".to_owned(), Some(3), Some(line), Some(back));
+        let open = |line| (0, "Cas { from: 1, to: 2 }".to_owned(), None, Some(line), None);
+        assert_eq!(brief(&log), [open(1), read(2, 3)]);
+        assert_eq!(brief(&edn), [open(2), read(3, 4)]);
+        // The one difference is what a read of nil says.
+        assert_eq!(log.calls()[1].ret, Some(cas_register::Ret::Value(Datum::Nil)));
+        assert_eq!(edn.calls()[1].ret, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let call = "{:process 0, :type :invoke, :f :write, :value 1}\n";
+        let back = "{:process 0, :type :ok, :f :write, :value 1}\n";
+        let edn = |text: &str| cas(text.as_bytes(), Format::JepsenEdn).unwrap_err();
+        let deep = format!("{call}{{:a {}", "[".repeat(100_000));
+        let tags = format!("{{:a {}1}}", "#a ".repeat(100_000));
+        let long = format!("{{:a \"{}\"}}", "a".repeat(edn::LONGEST));
+        for (line, reason, text) in [
+            (0, "no calls", String::new()),
+            (0, "no calls", "; nothing here\n".to_owned()),
+            (2, "makes a call while its last one, of line 1,", format!("{call}{call}")),
+            (1, "none of its calls is open", back.to_owned()),
+            (3, "none of its calls is open", format!("{call}{back}{back}")),
+            (2, "but Write(2) returns", format!("{call}{}", back.replace("value 1", "value 2"))),
+            (2, "but :read returns", format!("{call}{}", back.replace(":write", ":read"))),
+            (1, "no operation :wrote", call.replace(":write", ":wrote")),
+            (1, "a pair of values", call.replace(":write", ":cas")),
+            (1, "out of range", call.replace("process 0", "process -1")),
+            (1, "out of range", call.replace("process 0", "process 99999999999")),
+            (1, "not EDN", call.replace("process 0", "process 99999999999999999999")),
+            (1, "a process is a number", call.replace("process 0", "process \"0\"")),
+            (1, "no :type", call.replace(":type", ":kind")),
+            (1, "none of :invoke", call.replace(":invoke", ":ask")),
+            (2, "here a map should begin", format!("{call}garbage")),
+            (2, "here a map should begin", format!("{call}{back}}}").replace(back, "")),
+            (2, "never ends", format!("{call}{{:process 0")),
+            (1, "never ends", format!("[{call}")),
+            (2, "too deep", deep),
+            (1, "too deep", tags),
+            (1, "too deep", long),
+            (1, "exponent", "{:a 1e999999999M, 2M 1}".to_owned()),
+            (1, "only a map may be dropped", "#_ 3 {:a 1}".to_owned()),
+            (1, "a map", "#a [1]{}".to_owned()),
+        ] {
+            let fault = edn(&text);
+            assert!(
+                fault.line == line && fault.reason.contains(reason),
+                "{line} {reason}: {fault:?}"
+            );
+        }
+        let bad = cas(b"{:process 0}\n{\xff}", Format::JepsenEdn).unwrap_err();
+        assert_eq!(bad, faulty(1, "the event has no :type"));
+        let bad = cas(b"\n{\xff}", Format::JepsenEdn).unwrap_err();
+        assert_eq!(bad, faulty(2, "the event is not UTF-8"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_log_is_said_with_its_line() {
+        let call = "INFO  jepsen.util - 0\t:invoke\t:write\t1\n";
+        let log = |text: &[u8]| cas(text, Format::JepsenLog).unwrap_err();
+        for (line, reason, text) in [
+            (2, "not a line of a Jepsen log", format!("{call}garbage")),
+            (2, "has no value", format!("{call}INFO  jepsen.util - 0\t:ok\t:write\t")),
+            (2, "has no type", format!("{call}INFO  jepsen.util - 0")),
+            (1, "more than one value", call.replace("\t1", "\t1 2")),
+            (1, "not EDN", call.replace("\t1", "\t[1")),
+            (1, "longer than", call.replace("\t1", &format!("\t{}", "1".repeat(edn::LONGEST)))),
+        ] {
+            let fault = log(text.as_bytes());
+            assert!(
+                fault.line == line && fault.reason.contains(reason),
+                "{line} {reason}: {fault:?}"
+            );
+        }
+        assert_eq!(log(b"\n\xff"), faulty(2, "the line is not UTF-8"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let missing = Path::new("/nonexistent/history.edn");
+        let error = read_file::<Cas>(missing, None).unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent/history.edn:0: can't be read"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            survives(&bytes);
+        }
+
+        /// Bytes that mean something to the parsers.
+        #[test]
+        fn any_brackets_are_survived(text in "[\\[\\](){}#_;\"\\\\:a1enilM.\\-+/ \n\tINFO]{0,60}") {
+            survives(text.as_bytes());
+            let event = format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}");
+            survives(event.as_bytes());
+            survives(format!("INFO  jepsen.util - 0\t:invoke\t:write\t{text}").as_bytes());
+        }
+    }
+
+    /// Valid texts, cut, with pieces replaced by bytes or by other pieces. Some stay valid.
+    #[test]
+    fn mutated_texts_are_survived() {
+        let edit = (
+            any::<prop::sample::Index>(),
+            0..12_usize,
+            prop::collection::vec(any::<u8>(), 0..4),
+            any::<prop::sample::Index>(),
+        );
+        let edits = prop::collection::vec(edit, 0..4);
+        let strategy = (any::<bool>(), edits, any::<prop::sample::Index>());
+        let (valid, broken) = (Cell::new(0), Cell::new(0));
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(2_000));
+        let survived = runner.run(&strategy, |(is_log, edits, end)| {
+            let mut text = if is_log { LOG } else { EDN }.as_bytes().to_vec();
+            for (at, length, bytes, from) in edits {
+                let (at, from) = (at.index(text.len()), from.index(text.len()));
+                let piece = text[from..text.len().min(from + length)].to_vec();
+                let until = text.len().min(at + length);
+                text.splice(at..until, bytes.into_iter().chain(piece));
+            }
+            text.truncate(end.index(4 * text.len() + 1));
+            survives(&text);
+            let format = if is_log { Format::JepsenLog } else { Format::JepsenEdn };
+            let count = if cas(&text, format).is_ok() { &valid } else { &broken };
+            count.set(count.get() + 1);
+            Ok(())
+        });
+        survived.unwrap();
+        println!("{} texts stayed valid, {} did not", valid.get(), broken.get());
+        assert!(valid.get() > 100 && broken.get() > 100);
+    }
+}

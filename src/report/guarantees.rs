@@ -1,0 +1,135 @@
+//! What the main job found: a line for each scenario, byte-stable, as text and as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Agreement, CheckReport, SimulateReport};
+
+/// One scenario's line.
+#[derive(Clone, Debug, Serialize)]
+pub struct Guarantee {
+    /// The scenario.
+    pub scenario: String,
+    /// What it shows.
+    pub about: &'static str,
+    /// What the checker concluded of the small world; `None` where it can't be checked.
+    pub checked: Option<CheckedLine>,
+    /// What the simulator found in the large world.
+    pub simulated: SimulatedLine,
+    /// Whether both are as expected.
+    pub agreement: Agreement,
+}
+
+/// The checker's half of a line.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckedLine {
+    /// The world's numbers.
+    pub world: String,
+    /// `holds`, `violated` or `incomplete`.
+    pub verdict: &'static str,
+    /// The property that is broken.
+    pub property: Option<String>,
+    /// Distinct states, of a world that was exhausted.
+    pub states: Option<usize>,
+    /// Transitions, of a world that was exhausted.
+    pub transitions: Option<usize>,
+    /// Depth, of a world that was exhausted.
+    pub depth: Option<usize>,
+    /// The length of the shortest path to the violation.
+    pub steps_to_violation: Option<usize>,
+    /// The shortest path to the violation.
+    pub trace: Vec<String>,
+    /// The marks reached, in a world that was exhausted.
+    pub marks: Vec<&'static str>,
+}
+
+/// The simulator's half of a line.
+#[derive(Clone, Debug, Serialize)]
+pub struct SimulatedLine {
+    /// The world's numbers.
+    pub world: String,
+    /// The seeds.
+    pub seeds: String,
+    /// Runs that broke something.
+    pub failed: usize,
+    /// The first seed that did.
+    pub first_failing_seed: Option<u64>,
+    /// Runs whose faults changed how some call ended.
+    pub changed_by_faults: u64,
+    /// A digest over all logs.
+    pub digest: String,
+}
+
+impl Guarantee {
+    /// The line of a scenario.
+    pub fn new(
+        about: &'static str,
+        check: Option<&CheckReport>,
+        simulate: &SimulateReport,
+    ) -> Guarantee {
+        let agreement =
+            simulate.agreement.max(check.map_or(Agreement::AsExpected, |c| c.agreement));
+        Guarantee {
+            scenario: simulate.scenario.clone(),
+            about,
+            checked: check.map(CheckedLine::new),
+            simulated: SimulatedLine {
+                world: simulate.numbers.to_string(),
+                seeds: simulate.seeds.clone(),
+                failed: simulate.violations.len(),
+                first_failing_seed: simulate.violations.first().map(|failure| failure.seed),
+                changed_by_faults: simulate.changed_by_faults,
+                digest: simulate.digest.clone(),
+            },
+            agreement,
+        }
+    }
+}
+
+impl CheckedLine {
+    fn new(report: &CheckReport) -> Self {
+        // How far a search went when it met a violation depends on chance; a shortest path doesn't.
+        let exhausted = report.verdict == "holds";
+        CheckedLine {
+            world: report.numbers.to_string(),
+            verdict: report.verdict,
+            property: report.property.clone(),
+            states: exhausted.then_some(report.states),
+            transitions: exhausted.then_some(report.transitions),
+            depth: exhausted.then_some(report.depth),
+            steps_to_violation: (report.verdict == "violated").then(|| report.trace.len() - 1),
+            trace: report.trace.clone(),
+            marks: if exhausted { report.marks.iter().copied().collect() } else { Vec::new() },
+        }
+    }
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checked = match &self.checked {
+            None => "only simulated".to_owned(),
+            Some(line) => match (line.verdict, &line.property) {
+                ("holds", _) => format!("holds in {} states", line.states.unwrap_or(0)),
+                ("violated", Some(property)) => {
+                    format!(
+                        "breaks \"{property}\" in {} steps",
+                        line.steps_to_violation.unwrap_or(0)
+                    )
+                }
+                (verdict, _) => verdict.to_owned(),
+            },
+        };
+        let simulated = &self.simulated;
+        let runs = match simulated.first_failing_seed {
+            None => format!("survived, faults mattered in {}", simulated.changed_by_faults),
+            Some(seed) => format!("{} runs failed, first seed {seed}", simulated.failed),
+        };
+        let note = match self.agreement {
+            Agreement::AsExpected => "",
+            Agreement::Undecided => "  UNDECIDED",
+            Agreement::Otherwise => "  NOT AS EXPECTED",
+        };
+        write!(f, "{:<28} {checked:<58} {:<12} {runs}{note}", self.scenario, simulated.seeds)
+    }
+}
