@@ -1,4 +1,8 @@
 //! For the protocols' own tests: exhausts a small world and compares with what is expected.
+//!
+//! A correct variant has to hold and to reach every mark that it lists, since a pass that never
+//! met the interesting case means nothing. A broken one has to break the very property that it
+//! names, and no other first.
 
 use std::sync::Arc;
 
