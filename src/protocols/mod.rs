@@ -1,9 +1,17 @@
 //! The protocols, one file each: prose, types, one `match`, its scenarios. A line here registers
 //! one.
 
+#[cfg(test)]
+mod expected;
+pub mod membership;
+pub mod replication;
+
 use crate::catalogue::Catalogue;
 
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
-    Catalogue::new()
+    let mut catalogue = Catalogue::new();
+    membership::gossip::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
+    catalogue
 }
