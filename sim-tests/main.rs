@@ -9,6 +9,7 @@ compile_error!(
 mod command_line;
 mod guarantees;
 mod house;
+mod sockets;
 mod user_crate;
 
 use std::path::Path;

@@ -39,7 +39,6 @@ impl<P: Protocol> Door<P> {
     }
 
     /// Calls wait from now on.
-    #[cfg(madsim)]
     pub(super) fn shut(&self) {
         *self.lock() = None;
     }
@@ -61,7 +60,6 @@ impl<P: Protocol> Door<P> {
     }
 
     /// Tells the node that a program gives its open call up, if the node is up.
-    #[cfg(madsim)]
     pub(super) fn give_up(&self, program: u16) {
         if let Some(inbox) = &*self.lock() {
             let _ = inbox.send(Arrival::GiveUp(program));

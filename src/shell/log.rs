@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::protocol::{Draw, NodeId, Protocol};
-use crate::world::{Action, Clocks, Faults, Happening, Numbers, Setup, Torn};
+use crate::world::{Action, Clocks, Faults, Happening, Links, Numbers, Setup, Torn};
 
 /// Called with each action when it begins.
 pub(super) type Sink<P> = Box<dyn Fn(&Action<P>) + Send + Sync>;
@@ -151,7 +151,6 @@ impl<P: Protocol> Log<P> {
 }
 
 /// What only a supervisor asks and says.
-#[cfg(madsim)]
 impl<P: Protocol> Log<P> {
     /// A node has been killed: a crash between two steps, or one that tears the step that is being
     /// performed. A node that was down stays so.
@@ -207,9 +206,8 @@ impl<P: Protocol> Log<P> {
 }
 
 /// The same scenario where anything that waits may wait for any time, with budgets for the faults
-/// that happened. What was lost or cut off is still in flight there, and a pause is no more than
-/// slowness.
-#[cfg(madsim)]
+/// that happened. What was lost or cut off is still in flight there, a pause is no more than
+/// slowness, and links are unordered, since datagrams are.
 fn asynchronous<P: Protocol>(setup: &Setup<P>, spent: &Faults, jump: u32) -> Setup<P> {
     let own = &setup.numbers.faults;
     let faults = Faults {
@@ -227,7 +225,7 @@ fn asynchronous<P: Protocol>(setup: &Setup<P>, spent: &Faults, jump: u32) -> Set
         faults,
         ..setup.numbers.clone()
     };
-    Setup { numbers, eager: false, ..setup.clone() }
+    Setup { numbers, links: Links::Unordered, eager: false, ..setup.clone() }
 }
 
 fn taken(draws: &[Draw]) -> Vec<u32> {

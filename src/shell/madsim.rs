@@ -124,7 +124,6 @@ struct Cluster<P: Protocol> {
     log: Arc<Log<P>>,
     doors: Vec<Arc<Door<P>>>,
     machines: Vec<Option<NodeHandle>>,
-    cut: Option<Cut>,
     tally: Tally,
 }
 
@@ -141,7 +140,6 @@ impl<P: Protocol> Cluster<P> {
             machines: vec![None; nodes],
             net: NetSim::current(),
             born: Instant::now(),
-            cut: None,
             tally: Tally::default(),
             setup,
             seed,
@@ -255,8 +253,8 @@ impl<P: Protocol> Cluster<P> {
                 self.build(node);
             }
             Fault::GiveUp(program) => {
+                // Only the node at which the program's call is open heeds it.
                 self.doors.iter().for_each(|door| door.give_up(program));
-                // One call at most is given up: only one node has it open.
             }
         }
     }
@@ -311,7 +309,7 @@ impl<P: Protocol> Cluster<P> {
         }
     }
 
-    fn heal_all(&mut self) {
+    fn heal_all(&self) {
         self.set_cut(None);
         self.net.update_config(|net| net.packet_loss_rate = 0.0);
         for node in NodeId::all(self.setup.nodes()) {
@@ -321,7 +319,7 @@ impl<P: Protocol> Cluster<P> {
     }
 
     /// Clogs the links that a partition cuts, and no others.
-    fn set_cut(&mut self, cut: Option<Cut>) {
+    fn set_cut(&self, cut: Option<Cut>) {
         let nodes = self.setup.nodes();
         for (from, to) in NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b))) {
             let (Some(here), Some(there)) =
@@ -335,7 +333,6 @@ impl<P: Protocol> Cluster<P> {
                 self.net.unclog_link(here.id(), there.id());
             }
         }
-        self.cut = cut;
     }
 
     fn machine(&self, node: NodeId) -> madsim::task::NodeId {

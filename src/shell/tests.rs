@@ -70,8 +70,9 @@ impl Protocol for Sum {
                     out.send(KEEPER, Msg::Add(call, op));
                 }
                 Input::Recv(_, Msg::Added(call, sum)) if asked.remove(&call).is_some() => {
+                    let left = out.left(&Timer::Again(call)).unwrap_or(0);
                     out.disarm(Timer::Again(call));
-                    out.mark("added", u64::from(sum));
+                    out.mark("units to spare", u64::from(left));
                     out.reply(call, sum);
                     out.send(*me, Msg::Hello(*boot));
                 }
@@ -90,7 +91,7 @@ impl Protocol for Sum {
                     out.disarm(Timer::Again(call));
                 }
                 Input::Fired(Timer::Hello) => {
-                    *boot = out.choose(3);
+                    *boot = out.choose(3) + out.now();
                     out.send(KEEPER, Msg::Hello(*boot));
                     out.send(*me, Msg::Hello(*boot));
                 }
@@ -128,6 +129,10 @@ impl Kept {
 }
 
 fn setup(faults: Faults) -> Arc<Setup<Sum>> {
+    Arc::new(unshared(faults))
+}
+
+fn unshared(faults: Faults) -> Setup<Sum> {
     let numbers = Numbers {
         clients: 3,
         calls: 6,
@@ -135,10 +140,10 @@ fn setup(faults: Faults) -> Arc<Setup<Sum>> {
         faults,
         ..Numbers::default()
     };
-    Arc::new(Setup::new((), &numbers, |turn| {
+    Setup::new((), &numbers, |turn| {
         let node = NodeId(u8::try_from((turn.program + turn.number) % 3).unwrap());
         (turn.number < 6).then(|| (node, u32::from(turn.number) + 1))
-    }))
+    })
 }
 
 fn storm() -> Faults {
@@ -266,4 +271,22 @@ fn where_no_step_may_be_torn_none_is() {
         lift(&run.world, &run.log).unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
     }
     assert!(crashes > 50);
+}
+
+#[test]
+fn clocks_and_stopwatches_lift_as_jumps_and_draws() {
+    let mut setup = unshared(Faults { crashes: 1, torn: 1, joins: 1, ..Faults::default() });
+    (setup.numbers.skew, setup.numbers.horizon, setup.stopwatch) = (1, 12, true);
+    let setup = Arc::new(setup);
+    let (mut jumps, mut readings) = (0, 0);
+    for seed in 0..30 {
+        let run = host(&setup, seed);
+        lift(&run.world, &run.log).unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
+        let count = |wanted: fn(&Action<Sum>) -> bool| run.log.iter().filter(|a| wanted(a)).count();
+        jumps += count(|action| matches!(action.did, Happening::Jump(..)));
+        readings += count(|action| {
+            matches!(action.did, Happening::Deliver(_, _, Msg::Added(..))) && action.draws != [0]
+        });
+    }
+    assert!(jumps > 100 && readings > 100, "{jumps} jumps, {readings} readings");
 }
