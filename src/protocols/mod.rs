@@ -3,7 +3,11 @@
 
 use crate::catalogue::Catalogue;
 
+pub mod consensus;
+
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
-    Catalogue::new()
+    let mut catalogue = Catalogue::new();
+    consensus::paxos::scenarios(&mut catalogue);
+    catalogue
 }
