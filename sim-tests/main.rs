@@ -8,6 +8,7 @@ compile_error!(
 
 mod command_line;
 mod house;
+mod raft_rs;
 mod user_crate;
 
 use std::path::Path;
