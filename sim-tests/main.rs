@@ -9,6 +9,7 @@ compile_error!(
 mod command_line;
 mod guarantees;
 mod house;
+mod raft_rs;
 mod sockets;
 mod user_crate;
 

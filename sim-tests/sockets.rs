@@ -3,26 +3,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Builds the example without the cfg that this test has, in a directory of its own.
-fn example() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = root.join("target/sockets");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--example", "node"])
-        .current_dir(root)
-        .env("RUSTFLAGS", "")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_DIR", &target)
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "the example does not build without the cfg");
-    target.join("debug/examples/node")
-}
+use crate::user_crate::without_flags;
 
 /// A node's process, and what it says. It ends when its standard input does, so none outlives this.
 struct Process {
@@ -74,7 +60,7 @@ fn counts(lines: &[String]) -> Vec<u32> {
 
 #[test]
 fn three_processes_answer_every_call_and_a_killed_one_comes_back() {
-    let program = example();
+    let program = without_flags().join("node");
     let free = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port is free"));
     let ports = free.each_ref().map(|socket| socket.local_addr().unwrap().port());
     drop(free);
