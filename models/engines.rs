@@ -23,8 +23,8 @@ fn busy_boot(toy: &mut Toy, disk: u8, out: &mut Outbox<Toy>) {
     out.mark("boots", 0);
 }
 
-/// Uses every effect, draws, reads its clock and its stopwatches. A call asks every other node (0), with
-/// something nobody heeds (9) in between; whatever comes back (1 or 2) ends the latest call.
+/// Uses every effect, draws, reads its clock and its stopwatches. A call asks every other node (0),
+/// with something nobody heeds (9) in between; whatever comes back (1 or 2) ends the latest call.
 fn busy(toy: &mut Toy, input: Input<Toy>, out: &mut Outbox<Toy>) {
     match input {
         Input::Recv(from, 0) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use seedbed::protocol::{CallId, Input, Outbox, Outcome, ProcessId};
-use seedbed::world::{Happening, HistoryForm, Numbers, World};
+use seedbed::world::{Happening, HistoryForm, Numbers, Record, World};
 
 use crate::toys::{Toy, go, idle, quiet, start, toys};
 
@@ -65,6 +65,10 @@ fn play(form: HistoryForm, events: &[Event]) -> World<Toy> {
     world
 }
 
+fn record(form: HistoryForm, events: &[Event]) -> Arc<Record<Toy>> {
+    Arc::clone(&play(form, events).system.history)
+}
+
 /// The definition: of each call that has not failed, whether it returned, and how many calls of
 /// each process had returned when it was made.
 fn defined(events: &[Event]) -> BTreeMap<CallId, (bool, [usize; PROGRAMS])> {
@@ -113,14 +117,18 @@ fn two_orders() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Two runs have equal records exactly if the definition can't tell them apart.
     #[test]
     fn real_time_records_are_canonical((one, other) in two_orders()) {
-        let record = |events: &[Event]| Arc::clone(&play(HistoryForm::RealTime, events).system.history);
-        let equal = record(&one) == record(&other);
-        prop_assert_eq!(equal, defined(&one) == defined(&other), "{:?}", (record(&one), record(&other)));
+        let records = [&one, &other].map(|events| record(HistoryForm::RealTime, events));
+        let equal = records[0] == records[1];
+        prop_assert_eq!(equal, defined(&one) == defined(&other), "{:?}", records);
     }
 
     /// A call precedes another exactly if its epoch of return is below the other's of invocation.
@@ -145,8 +153,8 @@ proptest! {
     /// Program order forgets all that lies between processes.
     #[test]
     fn program_order_forgets_real_time((one, other) in two_orders()) {
-        let record = |events: &[Event]| Arc::clone(&play(HistoryForm::ProgramOrder, events).system.history);
-        prop_assert_eq!(record(&one), record(&other));
+        let [one, other] = [one, other].map(|events| record(HistoryForm::ProgramOrder, &events));
+        prop_assert_eq!(one, other);
     }
 }
 
