@@ -44,7 +44,7 @@ fn equal_seeds_give_equal_runs_and_others_do_not() {
 #[test]
 fn the_report_does_not_depend_on_the_number_of_threads() {
     let told = |jobs| {
-        let found = Simulated { seconds: 0.0, ..simulated(busiest(), &options(60, jobs)) };
+        let found = Simulated { seconds: 0.0, ..simulated(busiest(), &options(400, jobs)) };
         format!("{found:?}")
     };
     assert_eq!(told(1), told(2));
