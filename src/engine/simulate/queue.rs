@@ -36,6 +36,8 @@ pub struct Message<M> {
     pub from: NodeId,
     pub to: NodeId,
     pub msg: M,
+    /// When it is due, and its creation number.
+    queued: (u64, u64),
 }
 
 /// A timer that is armed.
@@ -154,12 +156,36 @@ impl<P: Protocol> Queue<P> {
         self.messages[slot as usize].take()
     }
 
-    /// Puts a copy of a message in flight.
-    pub fn duplicate(&mut self, slot: u32) {
-        if let Some(Message { from, to, msg }) = self.message(slot) {
-            let (from, to, msg) = (*from, *to, msg.clone());
-            self.sent(from, to, msg);
+    /// Takes the slots of the messages that the last step sent. On FIFO links, of equal ones on a
+    /// link only the last: it is the newest to which a fault happens.
+    pub fn take_fresh(&mut self) -> Vec<u32> {
+        let fresh = std::mem::take(&mut self.fresh);
+        if self.setup.links == Links::Unordered {
+            return fresh;
         }
+        let what = |slot: u32| self.message(slot).map(|m| (m.from, m.to, &m.msg));
+        let newest = |n: &usize| fresh[n + 1..].iter().all(|later| what(*later) != what(fresh[*n]));
+        (0..fresh.len()).filter(newest).map(|n| fresh[n]).collect()
+    }
+
+    /// Puts a copy of a message in flight; on a FIFO link it follows the original at once.
+    pub fn duplicate(&mut self, slot: u32) {
+        let Some(Message { from, to, msg, queued }) = self.message(slot) else { return };
+        let (from, to, msg, (due, created)) = (*from, *to, msg.clone(), *queued);
+        if self.setup.links == Links::Unordered {
+            return self.sent(from, to, msg);
+        }
+        let copy = self.store(Message { from, to, msg, queued: (due, created) });
+        self.heap.push(Reverse((due, created, Due::Message(copy))));
+    }
+
+    fn store(&mut self, message: Message<P::Msg>) -> u32 {
+        if let Some(slot) = self.free_messages.pop() {
+            self.messages[slot as usize] = Some(message);
+            return slot;
+        }
+        self.messages.push(Some(message));
+        u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
     }
 
     /// Drops what is in flight on links that are cut.
@@ -241,17 +267,8 @@ impl<P: Protocol> Pending<P> for Queue<P> {
             *last = (*last).max(self.now + ticks);
             ticks = *last - self.now;
         }
-        let message = Some(Message { from, to, msg });
-        let slot = match self.free_messages.pop() {
-            Some(slot) => {
-                self.messages[slot as usize] = message;
-                slot
-            }
-            None => {
-                self.messages.push(message);
-                u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
-            }
-        };
+        let queued = (self.now + ticks, self.created);
+        let slot = self.store(Message { from, to, msg, queued });
         self.fresh.push(slot);
         self.add(ticks, Due::Message(slot));
     }

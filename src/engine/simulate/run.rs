@@ -152,9 +152,9 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn pass(&mut self, ticks: u64) {
-        let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
-        self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
         if ticks > 0 && self.setup.timed() {
+            let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
+            self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
             let ticks = u32::try_from(ticks).expect("validated times fit");
             match self.run.trace.last_mut() {
                 Some(Action { did: Happening::Tick(before), .. }) => *before += ticks,
@@ -295,7 +295,6 @@ impl<P: Protocol> Simulator<P> {
         if torn.is_some() {
             self.crashed(node);
         }
-        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.log(happening, Some(node), torn);
         self.programs_go_on();
         self.network();
@@ -305,6 +304,7 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn log(&mut self, did: Happening<P>, node: Option<NodeId>, torn: Option<Torn>) {
+        self.system.eager_calls(&mut self.out, &mut self.queue);
         let draws = self.out.draws.drain(..).map(|draw| draw.taken).collect();
         let action = Action { did, draws, torn };
         self.queue.now.hash(&mut self.digest);
@@ -353,7 +353,7 @@ impl<P: Protocol> Simulator<P> {
         if self.healed || self.plan.losses_in_1000 + self.plan.duplicates_in_1000 == 0 {
             return;
         }
-        for slot in std::mem::take(&mut self.queue.fresh) {
+        for slot in self.queue.take_fresh() {
             let Some(message) = self.queue.message(slot).filter(|m| m.from != m.to) else {
                 continue;
             };
