@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
 use crate::world::{Clocks, Links, Pending, Setup};
 
-use super::faults::below;
+use super::faults::{below, chance};
 
 /// What falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +71,7 @@ pub struct Queue<P: Protocol> {
     clocks: ChaCha8Rng,
     delay: (u64, u64),
     stretch: (u64, u64),
+    stragglers_in_1000: u32,
     /// The slots of the messages that the last step sent.
     pub fresh: Vec<u32>,
     /// Programs whose call was made, and those whose call ended, in the last step.
@@ -90,6 +91,10 @@ impl<P: Protocol> Queue<P> {
             Some((lo, hi)) if setup.timed() => (ticks(lo), ticks(hi)),
             _ => (1, wide * u64::from(setup.numbers.scale)),
         };
+        let stragglers_in_1000 = match setup.numbers.delay {
+            Some(_) if setup.timed() => 0,
+            _ => [0, 100, 300][super::faults::pick(&mut links, 3)],
+        };
         let stretch = [(3, 6), (1, 12), (4, 60)][super::faults::pick(&mut links, 3)];
         Queue {
             setup: Arc::clone(setup),
@@ -107,6 +112,7 @@ impl<P: Protocol> Queue<P> {
             clocks,
             delay,
             stretch,
+            stragglers_in_1000,
             fresh: Vec::new(),
             called: Vec::new(),
             ended: Vec::new(),
@@ -220,7 +226,11 @@ impl<P: Protocol> Queue<P> {
             return 0;
         }
         let (lo, hi) = self.delay;
-        if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) }
+        let ticks = if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) };
+        // Where delays have no bound, what is overtaken must be overtaken by far: most mistakes
+        // about old messages need one that comes when everybody has gone on.
+        let late = self.stragglers_in_1000 > 0 && chance(&mut self.links, self.stragglers_in_1000);
+        if late { ticks * (1 + below(&mut self.links, 40)) } else { ticks }
     }
 
     /// Between which numbers of ticks a timer may fire, as far as the scenario says.

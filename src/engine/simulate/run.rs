@@ -81,7 +81,7 @@ impl<P: Protocol> Simulator<P> {
     fn new(setup: &Arc<Setup<P>>, seed: u64, with_faults: bool) -> Self {
         let mut faults = stream(seed, 1);
         let numbers = &setup.numbers;
-        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes) * 3;
+        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes);
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
         let reads_state =
             |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
