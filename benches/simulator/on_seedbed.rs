@@ -130,7 +130,7 @@ fn setup(pace: Pace, faults: Faults) -> Arc<Setup<Exchange>> {
         Property::each_node("answers are to requests", |_, _, node: &Exchange| {
             node.answers <= node.asked
         }),
-        Property::each_pair("only node 0 asks", |_, (a, left), (_, right)| {
+        Property::each_pair("only node 0 asks", |_, (a, left): (NodeId, &Exchange), (_, right)| {
             left.asked == 0 || right.asked == 0 || a == ASKS
         }),
     ];
