@@ -81,6 +81,8 @@ pub struct FailedSeed {
     pub property: String,
     /// How.
     pub reason: String,
+    /// The numbers of the world that the trace is a path of.
+    pub numbers: Numbers,
     /// What happened: as a path of the checker's, if the log lifts.
     pub trace: Vec<String>,
 }

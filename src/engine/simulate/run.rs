@@ -40,6 +40,8 @@ pub struct Run<P: Protocol> {
     pub marks: BTreeSet<&'static str>,
     /// A digest over how each program's calls ended.
     pub outcomes: u64,
+    /// The world into which the log lifts.
+    pub world: Arc<Setup<P>>,
 }
 
 /// Runs one seed, and, if faults happened, once more without them, to see whether they mattered.
@@ -106,6 +108,7 @@ impl<P: Protocol> Simulator<P> {
                 changed_by_faults: false,
                 marks: BTreeSet::new(),
                 outcomes: 0,
+                world: Arc::clone(setup),
             },
         }
     }
@@ -533,15 +536,7 @@ impl<P: Protocol> Simulator<P> {
             self.run.violation = Some(Violation::new(CALLS_RETURN, open));
         }
         self.run.digest = self.digest.finish();
-        let mut ends = Digest::default();
-        for program in &self.system.programs {
-            program.made.hash(&mut ends);
-            program.last.hash(&mut ends);
-        }
-        for entry in self.system.history.entries() {
-            (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
-        }
-        self.run.outcomes = ends.finish();
+        self.run.outcomes = outcomes(&self.system);
         self.run
     }
 
@@ -554,6 +549,19 @@ impl<P: Protocol> Simulator<P> {
             _ => None,
         })
     }
+}
+
+/// A digest over how each program's calls ended.
+pub fn outcomes<P: Protocol>(system: &System<P>) -> u64 {
+    let mut ends = Digest::default();
+    for program in &system.programs {
+        program.made.hash(&mut ends);
+        program.last.hash(&mut ends);
+    }
+    for entry in system.history.entries() {
+        (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
+    }
+    ends.finish()
 }
 
 fn program_id(program: usize) -> u16 {

@@ -1,0 +1,3 @@
+//! Protocols that keep copies of one object.
+
+pub mod master_slave;
