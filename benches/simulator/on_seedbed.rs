@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{Pace, REQUESTS};
 
 const ASKS: NodeId = NodeId(0);
-/// Longer than an answer takes.
-const PATIENCE: u32 = 500;
+/// Longer than a run takes in which nothing is lost.
+const PATIENCE: u32 = 20 * REQUESTS as u32 + 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Msg {
