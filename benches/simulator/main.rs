@@ -39,6 +39,11 @@ pub enum Pace {
 /// What one row measures: runs seeds, and returns how many messages arrived.
 type Runs<'a> = &'a dyn Fn(std::ops::Range<u64>, Pace) -> u64;
 
+/// What the answers to a run add up to: each is its request, plus one.
+pub fn sum_of_answers() -> u64 {
+    (1..=REQUESTS).sum()
+}
+
 /// The median of several repetitions.
 struct Speed {
     messages: f64,

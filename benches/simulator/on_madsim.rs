@@ -18,7 +18,7 @@ pub fn run(seed: u64, pace: Pace) -> u64 {
         Runtime::with_seed_and_config(seed, madsim::Config::default()).block_on(exchange(pace))
     });
     let sum = fresh.join().expect("the exchange ends");
-    assert_eq!(sum, (1..=REQUESTS).sum());
+    assert_eq!(sum, super::sum_of_answers());
     2 * REQUESTS
 }
 

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{Pace, REQUESTS};
 
 const ASKS: NodeId = NodeId(0);
-/// Longer than an answer takes.
-const PATIENCE: u32 = 500;
+/// Longer than a run takes in which nothing is lost.
+const PATIENCE: u32 = 20 * REQUESTS as u32 + 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Msg {
@@ -130,7 +130,7 @@ fn setup(pace: Pace, faults: Faults) -> Arc<Setup<Exchange>> {
         Property::each_node("answers are to requests", |_, _, node: &Exchange| {
             node.answers <= node.asked
         }),
-        Property::each_pair("only node 0 asks", |_, (a, left), (_, right)| {
+        Property::each_pair("only node 0 asks", |_, (a, left): (NodeId, &Exchange), (_, right)| {
             left.asked == 0 || right.asked == 0 || a == ASKS
         }),
     ];

@@ -30,7 +30,7 @@ pub fn run(seed: u64, pace: Pace) -> u64 {
         Ok(())
     });
     sim.run().expect("the exchange ends");
-    assert_eq!(sum.get(), (1..=REQUESTS).sum());
+    assert_eq!(sum.get(), super::sum_of_answers());
     2 * REQUESTS
 }
 
