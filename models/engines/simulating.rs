@@ -16,7 +16,7 @@ fn options(seeds: u64, jobs: usize) -> SimulateOptions {
         seeds: 0..seeds,
         jobs,
         until_failure: false,
-        lift: false,
+        lift: 0,
         check_determinism: false,
         progress: false,
     }

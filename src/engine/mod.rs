@@ -192,8 +192,7 @@ impl<P: Checkable> Engines for Scenario<P> {
     ) -> Result<SimulateReport, Unsupported> {
         let setup = self.setup(&fine_grained(numbers));
         // The shell's log is judged by lifting it, so that it lifts is part of its result.
-        let lifts =
-            SimulateOptions { lift: lifted_of(options.lift, runner), ..options.clone() };
+        let lifts = SimulateOptions { lift: lifted_of(options.lift, runner), ..options.clone() };
         let host = match runner {
             Runner::Fast => simulate::run,
             Runner::Madsim => shell_host()?,
