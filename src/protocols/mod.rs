@@ -2,6 +2,7 @@
 //! one.
 
 pub mod exclusion;
+pub mod replication;
 #[cfg(test)]
 mod small;
 
@@ -10,6 +11,7 @@ use crate::catalogue::Catalogue;
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
+    replication::abd::scenarios(&mut catalogue);
     exclusion::lease_lock::scenarios(&mut catalogue);
     catalogue
 }

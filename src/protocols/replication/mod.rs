@@ -1,0 +1,3 @@
+//! Replicated objects.
+
+pub mod abd;
