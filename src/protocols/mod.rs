@@ -15,6 +15,7 @@ use crate::catalogue::Catalogue;
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
+    replication::abd::scenarios(&mut catalogue);
     exclusion::lease_lock::scenarios(&mut catalogue);
     consensus::paxos::scenarios(&mut catalogue);
     replication::master_slave::scenarios(&mut catalogue);

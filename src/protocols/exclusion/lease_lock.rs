@@ -398,8 +398,8 @@ fn script(nodes: u32, calls: u32) -> impl Fn(&Turn<'_, LeaseLock>) -> Option<(No
     }
 }
 
-/// The correct protocol; a lease of 4 and a belief of 1 leave a margin for drifts of 1.
-const SOUND: Config = Config { lease: 4, belief: 1, fenced: true, saves_first: true, waits: true };
+/// The correct protocol; a lease of 6 and a belief of 3 leave a margin for drifts of 1.
+const SOUND: Config = Config { lease: 6, belief: 3, fenced: true, saves_first: true, waits: true };
 
 /// A scenario before it has its numbers.
 #[derive(Clone)]
@@ -450,7 +450,7 @@ fn asynchronous() -> (Numbers, Numbers) {
         cancels: 1,
         ..Faults::default()
     };
-    let large = Numbers { nodes: 5, clients: 3, calls: 12, faults, ..Numbers::default() };
+    let large = Numbers { nodes: 5, clients: 3, calls: 24, faults, ..Numbers::default() };
     (small, large)
 }
 
@@ -460,20 +460,18 @@ fn bounded(drift: u32) -> (Numbers, Numbers) {
     let timed = |mut numbers: Numbers, scale| {
         numbers.faults.pauses = 0;
         let (clocks, delay) = (Clocks::Bounded, Some((0, 1)));
-        Numbers { clocks, drift, delay, pause: 6, patience: 2, scale, ..numbers }
+        Numbers { clocks, drift, delay, pause: 12, patience: 2, scale, ..numbers }
     };
     let (small, large) = asynchronous();
     (Numbers { calls: 1, ..timed(small, 1) }, timed(large, 10))
 }
 
-/// The same where one node may pause.
+/// The same where nodes may pause.
 fn paused() -> (Numbers, Numbers) {
-    let pausing = |mut numbers: Numbers| {
-        numbers.faults.pauses = 1;
-        numbers
-    };
-    let (small, large) = bounded(1);
-    (pausing(small), pausing(large))
+    let (mut small, mut large) = bounded(1);
+    small.faults.pauses = 1;
+    large.faults.pauses = 4;
+    (small, large)
 }
 
 fn variants() -> Vec<Variant> {
@@ -521,7 +519,7 @@ fn variants() -> Vec<Variant> {
             sometimes: &["expires", "waits out a lease", "comes too late", "lapses"],
         },
         Variant {
-            sizes: bounded(2),
+            sizes: bounded(3),
             ..broken(
                 "lease-lock/believed-drift",
                 "Clocks drift beyond the margin: the server ends a lease that is believed in.",
