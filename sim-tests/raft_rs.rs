@@ -605,7 +605,7 @@ fn simulate(variant: Variant, check_determinism: bool) -> SimulateReport {
         seeds: 0..variant.seeds,
         jobs: 2,
         until_failure: false,
-        lift: false,
+        lift: 0,
         check_determinism,
         progress: false,
     };

@@ -140,7 +140,7 @@ fn run(catalogue: &Catalogue, file: &Path, block: &Block) -> Result<String, BadS
                 seeds,
                 jobs: std::thread::available_parallelism().map_or(1, usize::from),
                 until_failure: false,
-                lift: words.lift,
+                lift: if words.lift { u64::MAX } else { 0 },
                 check_determinism: false,
                 progress: false,
             };

@@ -171,7 +171,7 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
             seeds: options.seeds.clone(),
             jobs: options.jobs,
             until_failure: options.until_failure,
-            lift: options.lift,
+            lift: if options.lift { u64::MAX } else { 0 },
             check_determinism: options.check_determinism,
             progress: !options.json,
         };

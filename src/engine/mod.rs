@@ -192,8 +192,7 @@ impl<P: Checkable> Engines for Scenario<P> {
     ) -> Result<SimulateReport, Unsupported> {
         let setup = self.setup(&fine_grained(numbers));
         // The shell's log is judged by lifting it, so that it lifts is part of its result.
-        let lifts =
-            SimulateOptions { lift: options.lift || runner == Runner::Madsim, ..options.clone() };
+        let lifts = SimulateOptions { lift: lifted_of(options.lift, runner), ..options.clone() };
         let host = match runner {
             Runner::Fast => simulate::run,
             Runner::Madsim => shell_host()?,
@@ -274,7 +273,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         runner: Runner,
         options: &SimulateOptions,
     ) -> Result<SimulateReport, Unsupported> {
-        if runner == Runner::Madsim || options.lift {
+        if runner == Runner::Madsim || options.lift > 0 {
             return self.refuse();
         }
         let setup = self.0.setup(&fine_grained(numbers));
@@ -303,6 +302,11 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
 fn fine_grained(numbers: &Numbers) -> Numbers {
     let scale = if numbers.scale == 1 { 100 } else { numbers.scale };
     Numbers { scale, ..numbers.clone() }
+}
+
+/// How many logs are lifted: the shell's are judged by lifting them, so all of them are.
+fn lifted_of(asked: u64, runner: Runner) -> u64 {
+    if runner == Runner::Madsim { u64::MAX } else { asked }
 }
 
 /// Who makes a run of one seed of a set-up.

@@ -2,18 +2,23 @@
 //! one.
 
 pub mod consensus;
+pub mod exclusion;
 #[cfg(test)]
 mod expected;
 pub mod membership;
 pub mod replication;
+#[cfg(test)]
+mod small;
 
 use crate::catalogue::Catalogue;
 
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
-    membership::gossip::scenarios(&mut catalogue);
-    replication::master_slave::scenarios(&mut catalogue);
+    replication::abd::scenarios(&mut catalogue);
+    exclusion::lease_lock::scenarios(&mut catalogue);
     consensus::paxos::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
+    membership::gossip::scenarios(&mut catalogue);
     catalogue
 }

@@ -68,8 +68,14 @@ impl Guarantee {
         check: Option<&CheckReport>,
         simulate: &SimulateReport,
     ) -> Guarantee {
-        let agreement =
-            simulate.agreement.max(check.map_or(Agreement::AsExpected, |c| c.agreement));
+        // What the checker has shown to break, seeds need not find.
+        let shown = check.is_some_and(|check| {
+            check.verdict == "violated" && check.agreement == Agreement::AsExpected
+        });
+        let agreement = match simulate.agreement {
+            Agreement::Undecided if shown => Agreement::AsExpected,
+            simulated => simulated.max(check.map_or(Agreement::AsExpected, |c| c.agreement)),
+        };
         Guarantee {
             scenario: simulate.scenario.clone(),
             about,

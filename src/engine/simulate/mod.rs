@@ -34,8 +34,8 @@ pub struct SimulateOptions {
     pub jobs: usize,
     /// Ends at the first seed that fails.
     pub until_failure: bool,
-    /// Lifts every log into the checker's world.
-    pub lift: bool,
+    /// Lifts the logs of so many of the first seeds into the checker's world.
+    pub lift: u64,
     /// Runs every seed twice and compares.
     pub check_determinism: bool,
     /// Shows progress on standard error.
@@ -112,7 +112,9 @@ where
     let one = |seed: u64| {
         let run = host(setup, seed);
         let lifted = match lift {
-            Some(lift) if options.lift => Some(lift(&run.world, &run.trace)),
+            Some(lift) if seed - options.seeds.start < options.lift => {
+                Some(lift(&run.world, &run.trace))
+            }
             _ => None,
         };
         let again = options.check_determinism.then(|| host(setup, seed));

@@ -82,7 +82,7 @@ impl<P: Protocol> Simulator<P> {
     fn new(setup: &Arc<Setup<P>>, seed: u64) -> Self {
         let mut faults = stream(seed, 1);
         let numbers = &setup.numbers;
-        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes) * 3;
+        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes);
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
         let reads_state =
             |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
@@ -159,9 +159,12 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn pass(&mut self, ticks: u64) {
-        let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
-        self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
-        if ticks > 0 && self.keeps_log && self.setup.timed() {
+        if ticks > 0 && self.setup.timed() {
+            let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
+            self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
+            if !self.keeps_log {
+                return;
+            }
             let ticks = u32::try_from(ticks).expect("validated times fit");
             match self.run.trace.last_mut() {
                 Some(Action { did: Happening::Tick(before), .. }) => *before += ticks,
@@ -302,7 +305,6 @@ impl<P: Protocol> Simulator<P> {
         if torn.is_some() {
             self.crashed(node);
         }
-        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.log(happening, Some(node), torn);
         self.programs_go_on();
         self.network();
@@ -312,6 +314,7 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn log(&mut self, did: Happening<P>, node: Option<NodeId>, torn: Option<Torn>) {
+        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.run.events += 1;
         if self.keeps_log {
             let draws = self.out.draws.iter().map(|draw| draw.taken).collect();
@@ -363,7 +366,7 @@ impl<P: Protocol> Simulator<P> {
         if self.healed || self.plan.losses_in_1000 + self.plan.duplicates_in_1000 == 0 {
             return;
         }
-        let mut fresh = std::mem::take(&mut self.queue.fresh);
+        let mut fresh = self.queue.take_fresh();
         for slot in fresh.drain(..) {
             let Some(message) = self.queue.message(slot).filter(|m| m.from != m.to) else {
                 continue;

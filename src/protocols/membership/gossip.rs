@@ -172,9 +172,9 @@ impl Gossip {
     }
 
     fn some_peer(&self, cfg: &Config, out: &mut Outbox<Self>) -> NodeId {
-        let others = NodeId::all(cfg.replicas).filter(|node| *node != self.me);
+        let mut others = NodeId::all(cfg.replicas).filter(|node| *node != self.me);
         let chosen = out.choose(u32::from(cfg.replicas) - 1);
-        others.skip(chosen as usize).next().expect("a replica has peers")
+        others.nth(chosen as usize).expect("a replica has peers")
     }
 
     fn newer_than(&self, cfg: &Config, theirs: &Database) -> Database {

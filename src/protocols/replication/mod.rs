@@ -1,3 +1,4 @@
-//! Protocols that keep copies of one object.
+//! Replicated data: what is written at one node is read at others.
 
+pub mod abd;
 pub mod master_slave;
