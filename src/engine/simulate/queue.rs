@@ -1,6 +1,6 @@
 //! What waits in the simulator: a queue by (due tick, creation number).
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::world::{Clocks, Links, Pending, Setup};
 use super::faults::{below, chance};
 
 /// What falls due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub enum Due {
     /// The message in this slot arrives.
     Message(u32),
@@ -50,14 +50,49 @@ struct Armed<T> {
     due: u64,
 }
 
-type Entry = (u64, u64, Due);
+/// Something in the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    due: u64,
+    created: u64,
+    /// What falls due.
+    pub what: Due,
+}
+
+impl Entry {
+    /// One number, since a heap compares often: first by due tick, then by creation.
+    fn key(&self) -> u128 {
+        u128::from(self.due) << 64 | u128::from(self.created)
+    }
+}
+
+impl Ord for Entry {
+    /// The greatest is the one that falls due first: a heap hands out its greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
 
 /// The queue, and the draws that decide when things fall due.
 pub struct Queue<P: Protocol> {
     setup: Arc<Setup<P>>,
     /// The present, in ticks.
     pub now: u64,
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Entry>,
     created: u64,
     messages: Vec<Option<Message<P::Msg>>>,
     free_messages: Vec<u32>,
@@ -122,14 +157,14 @@ impl<P: Protocol> Queue<P> {
 
     /// Adds what falls due in so many ticks.
     pub fn add(&mut self, ticks: u64, due: Due) {
-        self.heap.push(Reverse((self.now + ticks, self.created, due)));
+        self.heap.push(Entry { due: self.now + ticks, created: self.created, what: due });
         self.created += 1;
     }
 
     /// Takes what falls due next, and goes on to its tick; returns how many ticks passed.
     pub fn next(&mut self) -> Option<(u64, Entry)> {
-        let Reverse(entry) = self.heap.pop()?;
-        let passed = entry.0.saturating_sub(self.now);
+        let entry = self.heap.pop()?;
+        let passed = entry.due.saturating_sub(self.now);
         self.now += passed;
         Some((passed, entry))
     }
@@ -141,8 +176,8 @@ impl<P: Protocol> Queue<P> {
 
     /// Queues again, in creation order, what was parked; it is due now.
     pub fn unpark(&mut self) {
-        for (_, created, due) in std::mem::take(&mut self.parked) {
-            self.heap.push(Reverse((self.now, created, due)));
+        for entry in std::mem::take(&mut self.parked) {
+            self.heap.push(Entry { due: self.now, ..entry });
         }
     }
 
@@ -158,8 +193,8 @@ impl<P: Protocol> Queue<P> {
     }
 
     /// Loses a message in flight.
-    pub fn drop_message(&mut self, slot: u32) -> Option<Message<P::Msg>> {
-        self.messages[slot as usize].take()
+    pub fn drop_message(&mut self, slot: u32) -> P::Msg {
+        self.messages[slot as usize].take().expect("only what is in flight is lost").msg
     }
 
     /// Takes the slots of the messages that the last step sent. On FIFO links, of equal ones on a
@@ -175,14 +210,17 @@ impl<P: Protocol> Queue<P> {
     }
 
     /// Puts a copy of a message in flight; on a FIFO link it follows the original at once.
-    pub fn duplicate(&mut self, slot: u32) {
-        let Some(Message { from, to, msg, queued }) = self.message(slot) else { return };
-        let (from, to, msg, (due, created)) = (*from, *to, msg.clone(), *queued);
+    pub fn duplicate(&mut self, slot: u32) -> P::Msg {
+        let message = self.message(slot).expect("only what is in flight is duplicated");
+        let Message { from, to, ref msg, queued: (due, created) } = *message;
+        let (msg, copy) = (msg.clone(), msg.clone());
         if self.setup.links == Links::Unordered {
-            return self.sent(from, to, msg);
+            self.sent(from, to, copy);
+        } else {
+            let slot = self.store(Message { from, to, msg: copy, queued: (due, created) });
+            self.heap.push(Entry { due, created, what: Due::Message(slot) });
         }
-        let copy = self.store(Message { from, to, msg, queued: (due, created) });
-        self.heap.push(Reverse((due, created, Due::Message(copy))));
+        msg
     }
 
     fn store(&mut self, message: Message<P::Msg>) -> u32 {
