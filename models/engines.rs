@@ -80,8 +80,11 @@ fn kinds_of_time() -> [(&'static str, Numbers); 4] {
     ]
 }
 
+/// Gives a world a budget of one kind of fault.
+type Budget = fn(&mut Numbers);
+
 /// Every kind of fault: what the simulator calls it, and a budget of it.
-fn kinds_of_fault() -> Vec<(&'static str, fn(&mut Numbers))> {
+fn kinds_of_fault() -> Vec<(&'static str, Budget)> {
     vec![
         ("losses", |n| n.faults.losses = 5),
         ("duplicates", |n| n.faults.duplicates = 5),

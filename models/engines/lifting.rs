@@ -113,9 +113,12 @@ fn more_drift_than_stated_is_refused() {
     assert!(refused(wide, |n| n.drift = 1).len() > 180);
 }
 
+/// Sets the budget of one kind of fault.
+type Budget = fn(&mut Numbers, u32);
+
 #[test]
 fn one_fault_more_than_the_budget_is_refused() {
-    let budgets: [(&str, fn(&mut Numbers, u32)); 8] = [
+    let budgets: [(&str, Budget); 8] = [
         ("crash", |n, most| n.faults.crashes = most),
         ("lost", |n, most| n.faults.losses = most),
         ("duplicated", |n, most| n.faults.duplicates = most),
