@@ -4,10 +4,14 @@
 use crate::catalogue::Catalogue;
 
 pub mod consensus;
+pub mod coordination;
+pub mod layers;
 
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
     consensus::paxos::scenarios(&mut catalogue);
+    layers::scenarios::scenarios(&mut catalogue);
+    coordination::kv_lock::scenarios(&mut catalogue);
     catalogue
 }
