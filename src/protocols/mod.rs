@@ -2,9 +2,11 @@
 //! one.
 
 pub mod consensus;
+pub mod coordination;
 pub mod exclusion;
 #[cfg(test)]
 mod expected;
+pub mod layers;
 pub mod membership;
 pub mod replication;
 #[cfg(test)]
@@ -16,9 +18,11 @@ use crate::catalogue::Catalogue;
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
     replication::abd::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
     exclusion::lease_lock::scenarios(&mut catalogue);
     consensus::paxos::scenarios(&mut catalogue);
-    replication::master_slave::scenarios(&mut catalogue);
+    layers::scenarios::scenarios(&mut catalogue);
+    coordination::kv_lock::scenarios(&mut catalogue);
     membership::gossip::scenarios(&mut catalogue);
     catalogue
 }

@@ -1,0 +1,3 @@
+//! Coordination: what processes build on an object that all of them can reach.
+
+pub mod kv_lock;
