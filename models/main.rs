@@ -1,1 +1,48 @@
+//! Every interleaving of small worlds.
 
+#[cfg(not(madsim))]
+compile_error!(
+    "the test targets need `--cfg madsim`, which .cargo/config.toml sets; an environment RUSTFLAGS \
+     replaces it: unset RUSTFLAGS, or add `--cfg madsim` to it"
+);
+
+mod engines;
+mod literature;
+mod semantics;
+mod toys;
+
+use std::path::Path;
+
+use seedbed::protocols::catalogue;
+use seedbed::world::Expect;
+
+/// The scenario files: `UPDATE=1 cargo test --test models` rewrites them.
+#[test]
+fn scenario_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/scenarios");
+    let named = seedbed::script::test_folder(&catalogue(), &folder);
+    for scenario in catalogue().iter().filter(|scenario| scenario.checkable()) {
+        let name = scenario.card().name;
+        assert!(named.iter().any(|other| other == name), "no file in {folder:?} checks {name}");
+    }
+}
+
+/// A variant that is expected to break a property stands beside a variant of the same protocol, with
+/// the same numbers, that has the property and keeps it.
+#[test]
+fn every_broken_variant_has_a_correct_twin() {
+    let catalogue = catalogue();
+    for broken in catalogue.iter() {
+        let card = broken.card();
+        let Expect::Breaks(property) = broken.expect(&card.small) else { continue };
+        let protocol = card.name.split('/').next();
+        let twin = catalogue.iter().find(|other| {
+            let theirs = other.card();
+            theirs.name.split('/').next() == protocol
+                && (&theirs.small, &theirs.large) == (&card.small, &card.large)
+                && other.expect(&theirs.small) == Expect::Holds
+                && other.properties(&theirs.small).contains(&property)
+        });
+        assert!(twin.is_some(), "no variant keeps what {} breaks: {property}", card.name);
+    }
+}

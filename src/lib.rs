@@ -10,4 +10,6 @@ pub mod object;
 pub mod protocol;
 pub mod protocols;
 pub mod report;
+pub mod script;
+pub mod shell;
 pub mod world;

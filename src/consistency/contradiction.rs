@@ -24,19 +24,19 @@ use crate::object::Object;
 /// How many of the states before a return that can't be are shown.
 const STATES_SHOWN: usize = 8;
 
-/// What a core may cost, in steps, beside the verdict itself.
+/// What a core may cost in any case; beside this, it may cost a few times what the verdict did.
 const EFFORT: u64 = 2_000_000;
 
 /// Finds a core in calls that have no order, and tells about the rest. The search that found that
-/// out could not pass the return of `stuck`.
+/// out could not pass the return of `stuck`, and took so many steps.
 pub fn explain<O: Object>(
     object: &O,
     calls: &[Call<O::Op, O::Ret>],
     stuck: usize,
-    budget: u64,
+    steps: u64,
 ) -> Core {
     let nothing = Kept::<O>::new();
-    let left = budget.min(EFFORT);
+    let left = EFFORT + 4 * steps;
     let mut shrinking = Shrinking { object, kept: nothing, left, minimal: true };
     let first = first_contradiction(&mut shrinking, calls, stuck);
     shrinking.kept = up_to::<O>(object, calls, first.end, true);
@@ -159,7 +159,9 @@ struct Shrinking<'a, O: Object> {
 
 impl<O: Object> Shrinking<'_, O> {
     fn judge(&mut self, kept: &Kept<O>) -> Found<O::State> {
+        // To prepare a search costs something for each call, so it is counted, too.
         let calls: Vec<_> = kept.values().cloned().collect();
+        self.left = self.left.saturating_sub(calls.len() as u64);
         let (found, steps) = search(self.object, &calls, self.left);
         self.left -= steps;
         self.minimal &= !matches!(found, Found::Spent(_));
@@ -185,8 +187,10 @@ impl<O: Object> Shrinking<'_, O> {
                 values.entry(value).or_default().push(*index);
             }
         }
-        // Values go first: that is what makes the history short.
-        self.reduce(values.into_values().map(Reduction::Drop).collect());
+        // Values go first: that is what makes the history short. Neighbours in time go together.
+        let mut values: Vec<Vec<usize>> = values.into_values().collect();
+        values.sort();
+        self.reduce(values.into_iter().map(Reduction::Drop).collect());
         self.reduce(silent);
         let bound = self.kept.iter().filter(|(_, call)| call.returned.is_some());
         self.reduce(bound.map(|(index, _)| Reduction::Free(*index)).collect());
@@ -215,6 +219,10 @@ impl<O: Object> Shrinking<'_, O> {
     }
 
     fn attempt(&mut self, run: &[Reduction]) -> bool {
+        if self.left == 0 {
+            self.minimal = false;
+            return false;
+        }
         let mut kept = self.kept.clone();
         for reduction in run {
             match reduction {

@@ -32,7 +32,7 @@ pub fn linearizable<O: Object>(
             Found::Order(order) => points.extend(moments(&calls, &indices, &order)),
             Found::Spent(order) => unsettled.push(order.len()),
             Found::Stuck { call, .. } => {
-                let core = contradiction::explain(object, &calls, call, budget);
+                let core = contradiction::explain(object, &calls, call, used);
                 return Verdict::Violated(core.named(part, &indices));
             }
         }

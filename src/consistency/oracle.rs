@@ -140,6 +140,22 @@ fn breaks_there<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &
     up_to(&|returned| returned < end) && !up_to(&|returned| returned <= end)
 }
 
+/// A core's partial order explains the history up to the return that it names.
+fn explains<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let end = history.calls()[core.stuck].returned.expect("a return");
+    let mut calls = history.calls().to_vec();
+    for call in &mut calls {
+        let is_over = call.returned.is_some_and(|returned| returned < end);
+        if !is_over || object.part(&call.op) != core.part {
+            (call.returned, call.ret) = (None, None);
+        }
+    }
+    // Only the order matters here, so processes don't.
+    (0..).zip(&mut calls).for_each(|(process, call)| call.process = process);
+    let prefix = History::new(calls).expect("a history");
+    witness::confirms(object, &prefix, &core.partial).is_ok()
+}
+
 /// A core contradicts itself, by definition: with its free calls free, and nothing else.
 fn contradicts<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
     let bound = core.calls.iter().map(|index| history.calls()[*index].clone());
@@ -167,6 +183,7 @@ fn compare<O: Object>(object: &O, ops: &[O::Op], rounds: u32) {
                 assert!(!expected, "round {round}: {history:#?} is linearizable");
                 assert!(core.minimal && contradicts(object, &history, &core), "{round}: {core:?}");
                 assert!(breaks_there(object, &history, &core), "round {round}: {core:?}");
+                assert!(explains(object, &history, &core), "round {round}: {core:?}");
                 // With one call less it is a core no more, in the way that cores shrink.
                 for &call in &core.calls {
                     let calls = core.calls.iter().copied().filter(|other| *other != call);
@@ -212,4 +229,94 @@ fn maps_agree_with_the_definition() {
         ops.push(kv::Op::cas(key, None, Some("y")));
     }
     compare(&Kv, &ops, 20_000);
+}
+
+/// Clients that are always busy with a register, and never write a value twice.
+fn busy(clients: u32, size: usize) -> Vec<Call<register::Op<usize>, register::Ret<usize>>> {
+    use register::Op::{Read, Write};
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(3));
+    let (mut calls, mut state, mut now) = (Vec::<Call<_, _>>::new(), 0, 0);
+    let (mut idle, mut open): (Vec<u32>, Vec<usize>) = ((0..clients).collect(), Vec::new());
+    while calls.len() < size || !open.is_empty() {
+        now += 1;
+        if let Some(process) = idle.pop_if(|_| calls.len() < size) {
+            let op = if draw.below(2) == 0 { Read } else { Write(calls.len() + 1) };
+            open.push(calls.len());
+            calls.push(Call {
+                process,
+                op,
+                ret: None,
+                invoked: now,
+                returned: None,
+                line: None,
+                return_line: None,
+            });
+            continue;
+        }
+        let chosen = draw.below(open.len());
+        let call = &mut calls[open[chosen]];
+        if call.ret.is_none() {
+            call.ret = Some(Register { initial: 0 }.apply(&mut state, &call.op));
+        } else {
+            call.returned = Some(now);
+            idle.push(call.process);
+            open.swap_remove(chosen);
+        }
+    }
+    calls
+}
+
+#[test]
+fn long_histories_of_busy_clients_are_judged() {
+    let object = Register { initial: 0 };
+    let mut calls = busy(10, 2_000);
+    let history = History::new(calls.clone()).unwrap();
+    let Verdict::Holds(found) = linearizable(&object, &history, 1_000_000) else {
+        panic!("it holds");
+    };
+    witness::confirms(&object, &history, &found.order).unwrap();
+    assert!(matches!(linearizable(&object, &history, 1_000), Verdict::Unknown(_)));
+
+    // A read near the end returns the first value: that, its write and another are enough.
+    let last = calls.iter().rposition(|call| call.op == register::Op::Read).unwrap();
+    let first = calls.iter().find_map(|call| match call.op {
+        register::Op::Write(value) => Some(value),
+        register::Op::Read => None,
+    });
+    calls[last].ret = first.map(register::Ret::Value);
+    let history = History::new(calls).unwrap();
+    let Verdict::Violated(core) = linearizable(&object, &history, 10_000_000) else {
+        panic!("it is violated");
+    };
+    assert!(core.minimal && core.calls.len() == 3 && core.helpless.is_empty(), "{core:?}");
+    assert!(contradicts(&object, &history, &core) && core.calls.contains(&last));
+    assert_eq!(core.stuck, last);
+}
+
+#[test]
+fn a_wrong_witness_is_refuted() {
+    let object = Register { initial: 0 };
+    let history = History::new(busy(3, 20)).unwrap();
+    let Verdict::Holds(found) = linearizable(&object, &history, 1_000) else { panic!("it holds") };
+    let order = found.order;
+    let refused = |order: &[usize]| witness::confirms(&object, &history, order).unwrap_err();
+    assert!(refused(&order[1..]).contains("takes no effect"));
+    assert!(refused(&[&order[..], &[order[0]]].concat()).contains("twice"));
+    assert!(refused(&[&order[..], &[20]].concat()).contains("no call 20"));
+    let mut calls = history.calls().to_vec();
+    let read = calls.iter().position(|call| call.op == register::Op::Read).unwrap();
+    calls[read].ret = Some(register::Ret::Value(99));
+    let lying = History::new(calls).unwrap();
+    let reason = witness::confirms(&object, &lying, &order).unwrap_err();
+    assert!(reason.contains("which should be"));
+    // Blind writes are legal in any order, but real time is not.
+    let mut calls = history.calls().to_vec();
+    for call in &mut calls {
+        (call.op, call.ret) = (register::Op::Write(1), Some(register::Ret::Done));
+    }
+    let writes = History::new(calls).unwrap();
+    let reversed: Vec<usize> = order.iter().rev().copied().collect();
+    witness::confirms(&object, &writes, &order).unwrap();
+    let reason = witness::confirms(&object, &writes, &reversed).unwrap_err();
+    assert!(reason.contains("that it precedes"));
 }

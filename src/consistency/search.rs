@@ -20,6 +20,7 @@
 //!   first. In an order that takes a later one in its place, the two can be swapped.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::history::Call;
 use crate::object::Object;
@@ -168,7 +169,7 @@ struct Numbered<T> {
     ids: HashMap<T, u32>,
 }
 
-impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
+impl<T: Clone + Eq + Hash> Numbered<T> {
     fn new() -> Self {
         Numbered { values: Vec::new(), ids: HashMap::new() }
     }
@@ -191,20 +192,45 @@ struct Machine<'a, O: Object> {
     states: Numbered<O::State>,
     ops: Numbered<O::Op>,
     rets: Numbered<O::Ret>,
-    moves: HashMap<(u32, u32), (u32, u32)>,
+    /// From a state and an operation, in one number, to a state and an answer.
+    moves: HashMap<u64, (u32, u32), BuildHasherDefault<Mix>>,
 }
 
 impl<O: Object> Machine<'_, O> {
     /// The state after an operation, and the answer.
     fn step(&mut self, state: u32, op: u32) -> (u32, u32) {
-        if let Some(to) = self.moves.get(&(state, op)) {
+        let from = u64::from(state) << 32 | u64::from(op);
+        if let Some(to) = self.moves.get(&from) {
             return *to;
         }
         let mut after = self.states.values[state as usize].clone();
         let ret = self.object.apply(&mut after, &self.ops.values[op as usize]);
         let to = (self.states.id(&after), self.rets.id(&ret));
-        self.moves.insert((state, op), to);
+        self.moves.insert(from, to);
         to
+    }
+}
+
+/// Spreads numbers over all 64 bits. It is for speed only: who hashes here also compares.
+fn mix(hash: u64, word: u64) -> u64 {
+    let mixed = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ (mixed >> 29)
+}
+
+#[derive(Debug, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = mix(self.0, u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = mix(self.0, word);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -226,17 +252,10 @@ impl Seen {
         self.words.len() / self.width
     }
 
-    fn hash(words: &[u64]) -> u64 {
-        words.iter().fold(0, |hash, word| {
-            let mixed = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            mixed ^ (mixed >> 29)
-        })
-    }
-
     /// Where the configuration is in the table, or where it would be.
     fn place(&self, words: &[u64]) -> usize {
         let mask = self.table.len() - 1;
-        let mut place = (Self::hash(words) >> 7) as usize & mask;
+        let mut place = words.iter().fold(0, |hash, word| mix(hash, *word)) as usize & mask;
         loop {
             let entry = self.table[place] as usize;
             if entry == 0 || self.words[(entry - 1) * self.width..entry * self.width] == *words {
@@ -342,7 +361,7 @@ struct Search<'a, O: Object> {
 impl<'a, O: Object> Search<'a, O> {
     fn new(object: &'a O, calls: &[Call<O::Op, O::Ret>], budget: u64) -> Self {
         let (states, ops, rets) = (Numbered::new(), Numbered::new(), Numbered::new());
-        let mut machine = Machine { object, states, ops, rets, moves: HashMap::new() };
+        let mut machine = Machine { object, states, ops, rets, moves: HashMap::default() };
         let plan = Plan::new(object, &mut machine, calls);
         let words = plan.slots.div_ceil(64).max(1);
         let mut holder = vec![NONE; plan.slots];

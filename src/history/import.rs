@@ -399,3 +399,192 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+    use std::cell::Cell;
+
+    const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n\
+        INFO  jepsen.util - 1\t:invoke\t:read\tnil\nINFO  jepsen.util - 1\t:ok\t:read\tnil\n\
+        INFO  jepsen.util - 0\t:info\t:cas\t:timed-out\n\nINFO  jepsen.core - another line\n";
+    const EDN: &str = "; a comment {\n[{:process 0, :type :invoke, :f :cas, :value [1 2]}\n\
+        #jepsen.history.Op{:process 1 :type :invoke :f :read :value nil :error \"a \\\" } \\\\\"}\n\
+        {:process 1, :type :ok, :f :read, :value nil, :set #{1 \\} \"]\"}} #_{:dropped 1}\n\
+        {:process 0, :type :info, :f :cas, :value [1 2]}\n\
+        {:process :nemesis, :type :info, :f :start, :value {:a #{\"b\" 1.5}}}]\n";
+
+    type Cas = CasRegister<Datum>;
+
+    fn cas(
+        text: &[u8],
+        format: Format,
+    ) -> Result<History<<Cas as Object>::Op, <Cas as Object>::Ret>, Fault> {
+        read::<Cas>(text, format)
+    }
+
+    /// Reads bytes as every object in every format; whatever comes of it is fine, but for a panic.
+    fn survives(bytes: &[u8]) {
+        let _ = Format::detect(bytes);
+        for (_, format) in Format::ALL {
+            for fault in [
+                read::<Register<Datum>>(bytes, format).err(),
+                read::<Cas>(bytes, format).err(),
+                read::<Kv>(bytes, format).err(),
+            ] {
+                let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
+                assert!(fault.is_none_or(|fault| fault.line <= lines && !fault.reason.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let (log, edn) =
+            (cas(LOG.as_bytes(), Format::JepsenLog), cas(EDN.as_bytes(), Format::JepsenEdn));
+        let (log, edn) = (log.unwrap(), edn.unwrap());
+        assert_eq!(Format::detect(LOG.as_bytes()).unwrap(), Format::JepsenLog);
+        assert_eq!(Format::detect(EDN.as_bytes()).unwrap(), Format::JepsenEdn);
+        let brief = |history: &History<_, _>| {
+            let calls = history.calls().iter().map(|call: &Call<_, _>| {
+                (call.process, format!("{:?}", call.op), call.returned, call.line, call.return_line)
+            });
+            calls.collect::<Vec<_>>()
+        };
+        let read = |line, back| (1, "Read".to_owned(), Some(3), Some(line), Some(back));
+        let open = |line| (0, "Cas { from: 1, to: 2 }".to_owned(), None, Some(line), None);
+        assert_eq!(brief(&log), [open(1), read(2, 3)]);
+        assert_eq!(brief(&edn), [open(2), read(3, 4)]);
+        // The one difference is what a read of nil says.
+        assert_eq!(log.calls()[1].ret, Some(cas_register::Ret::Value(Datum::Nil)));
+        assert_eq!(edn.calls()[1].ret, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let call = "{:process 0, :type :invoke, :f :write, :value 1}\n";
+        let back = "{:process 0, :type :ok, :f :write, :value 1}\n";
+        let edn = |text: &str| cas(text.as_bytes(), Format::JepsenEdn).unwrap_err();
+        let deep = format!("{call}{{:a {}", "[".repeat(100_000));
+        let tags = format!("{{:a {}1}}", "#a ".repeat(100_000));
+        let long = format!("{{:a \"{}\"}}", "a".repeat(edn::LONGEST));
+        for (line, reason, text) in [
+            (0, "no calls", String::new()),
+            (0, "no calls", "; nothing here\n".to_owned()),
+            (2, "makes a call while its last one, of line 1,", format!("{call}{call}")),
+            (1, "none of its calls is open", back.to_owned()),
+            (3, "none of its calls is open", format!("{call}{back}{back}")),
+            (2, "but Write(2) returns", format!("{call}{}", back.replace("value 1", "value 2"))),
+            (2, "but :read returns", format!("{call}{}", back.replace(":write", ":read"))),
+            (1, "no operation :wrote", call.replace(":write", ":wrote")),
+            (1, "a pair of values", call.replace(":write", ":cas")),
+            (1, "out of range", call.replace("process 0", "process -1")),
+            (1, "out of range", call.replace("process 0", "process 99999999999")),
+            (1, "not EDN", call.replace("process 0", "process 99999999999999999999")),
+            (1, "a process is a number", call.replace("process 0", "process \"0\"")),
+            (1, "no :type", call.replace(":type", ":kind")),
+            (1, "none of :invoke", call.replace(":invoke", ":ask")),
+            (2, "here a map should begin", format!("{call}garbage")),
+            (2, "here a map should begin", format!("{call}{back}}}").replace(back, "")),
+            (2, "never ends", format!("{call}{{:process 0")),
+            (1, "never ends", format!("[{call}")),
+            (2, "too deep", deep),
+            (1, "too deep", tags),
+            (1, "too deep", long),
+            (1, "exponent", "{:a 1e999999999M, 2M 1}".to_owned()),
+            (1, "only a map may be dropped", "#_ 3 {:a 1}".to_owned()),
+            (1, "a map", "#a [1]{}".to_owned()),
+        ] {
+            let fault = edn(&text);
+            assert!(
+                fault.line == line && fault.reason.contains(reason),
+                "{line} {reason}: {fault:?}"
+            );
+        }
+        let bad = cas(b"{:process 0}\n{\xff}", Format::JepsenEdn).unwrap_err();
+        assert_eq!(bad, faulty(1, "the event has no :type"));
+        let bad = cas(b"\n{\xff}", Format::JepsenEdn).unwrap_err();
+        assert_eq!(bad, faulty(2, "the event is not UTF-8"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_log_is_said_with_its_line() {
+        let call = "INFO  jepsen.util - 0\t:invoke\t:write\t1\n";
+        let log = |text: &[u8]| cas(text, Format::JepsenLog).unwrap_err();
+        for (line, reason, text) in [
+            (2, "not a line of a Jepsen log", format!("{call}garbage")),
+            (2, "has no value", format!("{call}INFO  jepsen.util - 0\t:ok\t:write\t")),
+            (2, "has no type", format!("{call}INFO  jepsen.util - 0")),
+            (1, "more than one value", call.replace("\t1", "\t1 2")),
+            (1, "not EDN", call.replace("\t1", "\t[1")),
+            (1, "longer than", call.replace("\t1", &format!("\t{}", "1".repeat(edn::LONGEST)))),
+        ] {
+            let fault = log(text.as_bytes());
+            assert!(
+                fault.line == line && fault.reason.contains(reason),
+                "{line} {reason}: {fault:?}"
+            );
+        }
+        assert_eq!(log(b"\n\xff"), faulty(2, "the line is not UTF-8"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let missing = Path::new("/nonexistent/history.edn");
+        let error = read_file::<Cas>(missing, None).unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent/history.edn:0: can't be read"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            survives(&bytes);
+        }
+
+        /// Bytes that mean something to the parsers.
+        #[test]
+        fn any_brackets_are_survived(text in "[\\[\\](){}#_;\"\\\\:a1enilM.\\-+/ \n\tINFO]{0,60}") {
+            survives(text.as_bytes());
+            let event = format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}");
+            survives(event.as_bytes());
+            survives(format!("INFO  jepsen.util - 0\t:invoke\t:write\t{text}").as_bytes());
+        }
+    }
+
+    /// Valid texts, cut, with pieces replaced by bytes or by other pieces. Some stay valid.
+    #[test]
+    fn mutated_texts_are_survived() {
+        let edit = (
+            any::<prop::sample::Index>(),
+            0..12_usize,
+            prop::collection::vec(any::<u8>(), 0..4),
+            any::<prop::sample::Index>(),
+        );
+        let edits = prop::collection::vec(edit, 0..4);
+        let strategy = (any::<bool>(), edits, any::<prop::sample::Index>());
+        let (valid, broken) = (Cell::new(0), Cell::new(0));
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(2_000));
+        let survived = runner.run(&strategy, |(is_log, edits, end)| {
+            let mut text = if is_log { LOG } else { EDN }.as_bytes().to_vec();
+            for (at, length, bytes, from) in edits {
+                let (at, from) = (at.index(text.len()), from.index(text.len()));
+                let piece = text[from..text.len().min(from + length)].to_vec();
+                let until = text.len().min(at + length);
+                text.splice(at..until, bytes.into_iter().chain(piece));
+            }
+            text.truncate(end.index(4 * text.len() + 1));
+            survives(&text);
+            let format = if is_log { Format::JepsenLog } else { Format::JepsenEdn };
+            let count = if cas(&text, format).is_ok() { &valid } else { &broken };
+            count.set(count.get() + 1);
+            Ok(())
+        });
+        survived.unwrap();
+        println!("{} texts stayed valid, {} did not", valid.get(), broken.get());
+        assert!(valid.get() > 100 && broken.get() > 100);
+    }
+}

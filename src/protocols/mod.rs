@@ -1,17 +1,28 @@
 //! The protocols, one file each: prose, types, one `match`, its scenarios. A line here registers
 //! one.
 
-use crate::catalogue::Catalogue;
-
 pub mod consensus;
 pub mod coordination;
+pub mod exclusion;
+#[cfg(test)]
+mod expected;
 pub mod layers;
+pub mod membership;
+pub mod replication;
+#[cfg(test)]
+mod small;
+
+use crate::catalogue::Catalogue;
 
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
+    replication::abd::scenarios(&mut catalogue);
+    exclusion::lease_lock::scenarios(&mut catalogue);
     consensus::paxos::scenarios(&mut catalogue);
     layers::scenarios::scenarios(&mut catalogue);
     coordination::kv_lock::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
+    membership::gossip::scenarios(&mut catalogue);
     catalogue
 }

@@ -173,6 +173,8 @@ impl<P: Protocol> System<P> {
     ) -> Option<Torn> {
         let setup = Arc::clone(&self.setup);
         out.clock = self.clock(me);
+        // An outbox that served another step must not show its stopwatches.
+        out.timers.clear();
         let node = self.node_mut(me);
         let state = P::boot(&setup.config, me, node.durable.clone(), out);
         node.state = Some(state);
@@ -190,14 +192,13 @@ impl<P: Protocol> System<P> {
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
     ) -> Option<Torn> {
-        let setup = Arc::clone(&self.setup);
         out.clock = self.clock(me);
-        if setup.stopwatch {
+        if self.setup.stopwatch {
             pending.show_timers(me, out);
         }
-        let node = self.node_mut(me);
+        let node = own(&mut self.nodes[me.index()]);
         let state = node.state.as_mut().expect("only a node that is up takes inputs");
-        state.step(&setup.config, input, out);
+        state.step(&self.setup.config, input, out);
         self.perform(me, tearing, out, pending)
     }
 
@@ -342,7 +343,7 @@ impl<P: Protocol> System<P> {
     }
 
     fn node_mut(&mut self, node: NodeId) -> &mut Node<P> {
-        Arc::get_mut(&mut self.nodes[node.index()]).expect("a shared node is copied before a step")
+        own(&mut self.nodes[node.index()])
     }
 
     /// Performs the effects of a step in their order; a torn step keeps a prefix of them.
@@ -480,6 +481,11 @@ impl<P: Protocol> System<P> {
             }
         }
     }
+}
+
+/// A node that is about to change.
+fn own<P: Protocol>(node: &mut Arc<Node<P>>) -> &mut Node<P> {
+    Arc::get_mut(node).expect("a shared node is copied before a step")
 }
 
 impl<P: Protocol + Clone> System<P> {

@@ -1,6 +1,6 @@
 //! What waits in the simulator: a queue by (due tick, creation number).
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
 use crate::world::{Clocks, Links, Pending, Setup};
 
-use super::faults::below;
+use super::faults::{below, chance};
 
 /// What falls due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub enum Due {
     /// The message in this slot arrives.
     Message(u32),
@@ -36,6 +36,8 @@ pub struct Message<M> {
     pub from: NodeId,
     pub to: NodeId,
     pub msg: M,
+    /// When it is due, and its creation number.
+    queued: (u64, u64),
 }
 
 /// A timer that is armed.
@@ -48,14 +50,49 @@ struct Armed<T> {
     due: u64,
 }
 
-type Entry = (u64, u64, Due);
+/// Something in the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    due: u64,
+    created: u64,
+    /// What falls due.
+    pub what: Due,
+}
+
+impl Entry {
+    /// One number, since a heap compares often: first by due tick, then by creation.
+    fn key(&self) -> u128 {
+        u128::from(self.due) << 64 | u128::from(self.created)
+    }
+}
+
+impl Ord for Entry {
+    /// The greatest is the one that falls due first: a heap hands out its greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
 
 /// The queue, and the draws that decide when things fall due.
 pub struct Queue<P: Protocol> {
     setup: Arc<Setup<P>>,
     /// The present, in ticks.
     pub now: u64,
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Entry>,
     created: u64,
     messages: Vec<Option<Message<P::Msg>>>,
     free_messages: Vec<u32>,
@@ -69,6 +106,7 @@ pub struct Queue<P: Protocol> {
     clocks: ChaCha8Rng,
     delay: (u64, u64),
     stretch: (u64, u64),
+    stragglers_in_1000: u32,
     /// The slots of the messages that the last step sent.
     pub fresh: Vec<u32>,
     /// Programs whose call was made, and those whose call ended, in the last step.
@@ -88,6 +126,10 @@ impl<P: Protocol> Queue<P> {
             Some((lo, hi)) if setup.timed() => (ticks(lo), ticks(hi)),
             _ => (1, wide * u64::from(setup.numbers.scale)),
         };
+        let stragglers_in_1000 = match setup.numbers.delay {
+            Some(_) if setup.timed() => 0,
+            _ => [0, 100, 300][super::faults::pick(&mut links, 3)],
+        };
         let stretch = [(3, 6), (1, 12), (4, 60)][super::faults::pick(&mut links, 3)];
         Queue {
             setup: Arc::clone(setup),
@@ -105,6 +147,7 @@ impl<P: Protocol> Queue<P> {
             clocks,
             delay,
             stretch,
+            stragglers_in_1000,
             fresh: Vec::new(),
             called: Vec::new(),
             ended: Vec::new(),
@@ -114,14 +157,14 @@ impl<P: Protocol> Queue<P> {
 
     /// Adds what falls due in so many ticks.
     pub fn add(&mut self, ticks: u64, due: Due) {
-        self.heap.push(Reverse((self.now + ticks, self.created, due)));
+        self.heap.push(Entry { due: self.now + ticks, created: self.created, what: due });
         self.created += 1;
     }
 
     /// Takes what falls due next, and goes on to its tick; returns how many ticks passed.
     pub fn next(&mut self) -> Option<(u64, Entry)> {
-        let Reverse(entry) = self.heap.pop()?;
-        let passed = entry.0.saturating_sub(self.now);
+        let entry = self.heap.pop()?;
+        let passed = entry.due.saturating_sub(self.now);
         self.now += passed;
         Some((passed, entry))
     }
@@ -133,8 +176,8 @@ impl<P: Protocol> Queue<P> {
 
     /// Queues again, in creation order, what was parked; it is due now.
     pub fn unpark(&mut self) {
-        for (_, created, due) in std::mem::take(&mut self.parked) {
-            self.heap.push(Reverse((self.now, created, due)));
+        for entry in std::mem::take(&mut self.parked) {
+            self.heap.push(Entry { due: self.now, ..entry });
         }
     }
 
@@ -150,16 +193,43 @@ impl<P: Protocol> Queue<P> {
     }
 
     /// Loses a message in flight.
-    pub fn drop_message(&mut self, slot: u32) -> Option<Message<P::Msg>> {
-        self.messages[slot as usize].take()
+    pub fn drop_message(&mut self, slot: u32) -> P::Msg {
+        self.messages[slot as usize].take().expect("only what is in flight is lost").msg
     }
 
-    /// Puts a copy of a message in flight.
-    pub fn duplicate(&mut self, slot: u32) {
-        if let Some(Message { from, to, msg }) = self.message(slot) {
-            let (from, to, msg) = (*from, *to, msg.clone());
-            self.sent(from, to, msg);
+    /// Takes the slots of the messages that the last step sent. On FIFO links, of equal ones on a
+    /// link only the last: it is the newest to which a fault happens.
+    pub fn take_fresh(&mut self) -> Vec<u32> {
+        let fresh = std::mem::take(&mut self.fresh);
+        if self.setup.links == Links::Unordered {
+            return fresh;
         }
+        let what = |slot: u32| self.message(slot).map(|m| (m.from, m.to, &m.msg));
+        let newest = |n: &usize| fresh[n + 1..].iter().all(|later| what(*later) != what(fresh[*n]));
+        (0..fresh.len()).filter(newest).map(|n| fresh[n]).collect()
+    }
+
+    /// Puts a copy of a message in flight; on a FIFO link it follows the original at once.
+    pub fn duplicate(&mut self, slot: u32) -> P::Msg {
+        let message = self.message(slot).expect("only what is in flight is duplicated");
+        let Message { from, to, ref msg, queued: (due, created) } = *message;
+        let (msg, copy) = (msg.clone(), msg.clone());
+        if self.setup.links == Links::Unordered {
+            self.sent(from, to, copy);
+        } else {
+            let slot = self.store(Message { from, to, msg: copy, queued: (due, created) });
+            self.heap.push(Entry { due, created, what: Due::Message(slot) });
+        }
+        msg
+    }
+
+    fn store(&mut self, message: Message<P::Msg>) -> u32 {
+        if let Some(slot) = self.free_messages.pop() {
+            self.messages[slot as usize] = Some(message);
+            return slot;
+        }
+        self.messages.push(Some(message));
+        u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
     }
 
     /// Drops what is in flight on links that are cut.
@@ -194,7 +264,11 @@ impl<P: Protocol> Queue<P> {
             return 0;
         }
         let (lo, hi) = self.delay;
-        if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) }
+        let ticks = if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) };
+        // Where delays have no bound, what is overtaken must be overtaken by far: most mistakes
+        // about old messages need one that comes when everybody has gone on.
+        let late = self.stragglers_in_1000 > 0 && chance(&mut self.links, self.stragglers_in_1000);
+        if late { ticks * (1 + below(&mut self.links, 40)) } else { ticks }
     }
 
     /// Between which numbers of ticks a timer may fire, as far as the scenario says.
@@ -241,17 +315,8 @@ impl<P: Protocol> Pending<P> for Queue<P> {
             *last = (*last).max(self.now + ticks);
             ticks = *last - self.now;
         }
-        let message = Some(Message { from, to, msg });
-        let slot = match self.free_messages.pop() {
-            Some(slot) => {
-                self.messages[slot as usize] = message;
-                slot
-            }
-            None => {
-                self.messages.push(message);
-                u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
-            }
-        };
+        let queued = (self.now + ticks, self.created);
+        let slot = self.store(Message { from, to, msg, queued });
         self.fresh.push(slot);
         self.add(ticks, Due::Message(slot));
     }

@@ -14,7 +14,7 @@ use crate::world::{
 };
 
 use super::faults::{Plan, Planned, below, chance, pick};
-use super::queue::{Due, Queue};
+use super::queue::{Due, Entry, Queue};
 
 /// The property that open calls finish once all has healed.
 pub const CALLS_RETURN: &str = "every call returns once all has healed";
@@ -40,13 +40,15 @@ pub struct Run<P: Protocol> {
     pub marks: BTreeSet<&'static str>,
     /// A digest over how each program's calls ended.
     pub outcomes: u64,
+    /// The world into which the log lifts.
+    pub world: Arc<Setup<P>>,
 }
 
 /// Runs one seed, and, if faults happened, once more without them, to see whether they mattered.
 pub fn run<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
-    let mut with = Simulator::new(setup, seed, true).run();
+    let mut with = Simulator::new(setup, seed).run();
     if !with.faults.is_empty() {
-        let without = Simulator::new(setup, seed, false).run();
+        let without = Simulator::new(setup, seed).without_faults().run();
         with.changed_by_faults = without.outcomes != with.outcomes;
     }
     with
@@ -69,16 +71,18 @@ struct Simulator<P: Protocol> {
     processes: ChaCha8Rng,
     examiner: Examiner<P>,
     digest: Digest,
+    handled: u64,
     healed: bool,
+    keeps_log: bool,
     judges_state: bool,
     run: Run<P>,
 }
 
 impl<P: Protocol> Simulator<P> {
-    fn new(setup: &Arc<Setup<P>>, seed: u64, with_faults: bool) -> Self {
+    fn new(setup: &Arc<Setup<P>>, seed: u64) -> Self {
         let mut faults = stream(seed, 1);
         let numbers = &setup.numbers;
-        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes) * 3;
+        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes);
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
         let reads_state =
             |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
@@ -86,13 +90,15 @@ impl<P: Protocol> Simulator<P> {
             setup: Arc::clone(setup),
             system: System::new(Arc::clone(setup)),
             queue: Queue::new(setup, stream(seed, 2), stream(seed, 3)),
-            out: Outbox::new(Chance::Drawn(stream(seed, 4))),
-            plan: if with_faults { plan } else { plan.without_faults() },
+            out: Outbox::new(Chance::Drawn(Box::new(stream(seed, 4)))),
+            plan,
             faults,
             processes: stream(seed, 5),
             examiner: Examiner::new(setup),
             digest: Digest::default(),
+            handled: 0,
             healed: false,
+            keeps_log: true,
             judges_state: setup.properties.iter().any(reads_state),
             run: Run {
                 trace: Vec::new(),
@@ -104,8 +110,14 @@ impl<P: Protocol> Simulator<P> {
                 changed_by_faults: false,
                 marks: BTreeSet::new(),
                 outcomes: 0,
+                world: Arc::clone(setup),
             },
         }
+    }
+
+    /// The same seed without faults: only how its calls end is of interest.
+    fn without_faults(self) -> Self {
+        Simulator { plan: self.plan.without_faults(), keeps_log: false, ..self }
     }
 
     fn run(mut self) -> Run<P> {
@@ -118,20 +130,21 @@ impl<P: Protocol> Simulator<P> {
         let most = 200 + u64::from(work) * u64::from(self.setup.numbers.nodes) * 40;
         self.until_done(most);
         self.heal();
-        self.until_done(self.run.events + most);
+        self.until_done(self.handled + most);
         self.conclude()
     }
 
     /// Handles what falls due until all programs are done and every planned fault has happened, or
-    /// something is broken, or so many events have passed.
+    /// something is broken, or so many things have fallen due.
     fn until_done(&mut self, most: u64) {
-        while self.run.violation.is_none() && self.run.events < most {
+        while self.run.violation.is_none() && self.handled < most {
             let planned = !self.healed && self.plan.by_step.last_key_value().is_some();
-            let settling = self.settles() && self.healed;
+            let settling = self.healed && self.settles();
             if !planned && !settling && self.programs_done() {
                 return;
             }
             let Some((passed, entry)) = self.queue.next() else { return };
+            self.handled += 1;
             self.pass(passed);
             self.handle(entry);
         }
@@ -146,17 +159,23 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn pass(&mut self, ticks: u64) {
-        let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
-        self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
         if ticks > 0 && self.setup.timed() {
+            let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
+            self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
+            if !self.keeps_log {
+                return;
+            }
             let ticks = u32::try_from(ticks).expect("validated times fit");
-            self.run.trace.push(Happening::Tick(ticks).into());
+            match self.run.trace.last_mut() {
+                Some(Action { did: Happening::Tick(before), .. }) => *before += ticks,
+                _ => self.run.trace.push(Happening::Tick(ticks).into()),
+            }
         }
     }
 
     /// One thing that fell due.
-    fn handle(&mut self, entry: (u64, u64, Due)) {
-        match entry.2 {
+    fn handle(&mut self, entry: Entry) {
+        match entry.what {
             Due::Message(slot) => self.message(slot, entry),
             Due::Timer(slot) => {
                 let Some((node, _)) = self.queue.timer(slot) else {
@@ -193,7 +212,7 @@ impl<P: Protocol> Simulator<P> {
         }
     }
 
-    fn message(&mut self, slot: u32, entry: (u64, u64, Due)) {
+    fn message(&mut self, slot: u32, entry: Entry) {
         let Some(message) = self.queue.message(slot) else {
             self.queue.take_message(slot);
             return;
@@ -260,10 +279,10 @@ impl<P: Protocol> Simulator<P> {
     }
 
     /// Takes a step, and tears it where that is planned and the step has effects.
-    fn stepping(
-        &mut self,
-        step: impl FnOnce(&mut System<P>, Tearing<'_>, &mut Outbox<P>, &mut Queue<P>) -> Option<Torn>,
-    ) -> Option<Torn> {
+    fn stepping<F>(&mut self, step: F) -> Option<Torn>
+    where
+        F: FnOnce(&mut System<P>, Tearing<'_>, &mut Outbox<P>, &mut Queue<P>) -> Option<Torn>,
+    {
         let due = self.tear_is_due();
         let faults = &mut self.faults;
         let mut pick_one = |ways: usize| pick(faults, ways);
@@ -286,7 +305,6 @@ impl<P: Protocol> Simulator<P> {
         if torn.is_some() {
             self.crashed(node);
         }
-        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.log(happening, Some(node), torn);
         self.programs_go_on();
         self.network();
@@ -296,15 +314,19 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn log(&mut self, did: Happening<P>, node: Option<NodeId>, torn: Option<Torn>) {
-        let draws = self.out.draws.drain(..).map(|draw| draw.taken).collect();
-        let action = Action { did, draws, torn };
-        self.queue.now.hash(&mut self.digest);
-        action.hash(&mut self.digest);
-        if let Some(state) = node.and_then(|node| self.system.state(node)) {
-            state.hash(&mut self.digest);
-        }
-        self.run.trace.push(action);
+        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.run.events += 1;
+        if self.keeps_log {
+            let draws = self.out.draws.iter().map(|draw| draw.taken).collect();
+            let action = Action { did, draws, torn };
+            self.queue.now.hash(&mut self.digest);
+            action.hash(&mut self.digest);
+            if let Some(state) = node.and_then(|node| self.system.state(node)) {
+                state.hash(&mut self.digest);
+            }
+            self.run.trace.push(action);
+        }
+        self.out.draws.clear();
         for mark in self.queue.marks.drain(..) {
             self.run.marks.insert(mark.name);
         }
@@ -344,27 +366,29 @@ impl<P: Protocol> Simulator<P> {
         if self.healed || self.plan.losses_in_1000 + self.plan.duplicates_in_1000 == 0 {
             return;
         }
-        for slot in std::mem::take(&mut self.queue.fresh) {
+        let mut fresh = self.queue.take_fresh();
+        for slot in fresh.drain(..) {
             let Some(message) = self.queue.message(slot).filter(|m| m.from != m.to) else {
                 continue;
             };
-            let (from, to, msg) = (message.from, message.to, message.msg.clone());
+            let (from, to) = (message.from, message.to);
             if self.system.left.duplicates > 0
                 && chance(&mut self.faults, self.plan.duplicates_in_1000)
             {
                 self.system.left.duplicates -= 1;
-                self.queue.duplicate(slot);
+                let msg = self.queue.duplicate(slot);
                 self.count("duplicates");
                 self.log(Happening::Duplicate(from, to, msg), None, None);
             } else if self.system.left.losses > 0
                 && chance(&mut self.faults, self.plan.losses_in_1000)
             {
                 self.system.left.losses -= 1;
-                self.queue.drop_message(slot);
+                let msg = self.queue.drop_message(slot);
                 self.count("losses");
                 self.log(Happening::Lose(from, to, msg), None, None);
             }
         }
+        self.queue.fresh = fresh;
     }
 
     /// Whether a crash is planned to tear a step now.
@@ -527,15 +551,7 @@ impl<P: Protocol> Simulator<P> {
             self.run.violation = Some(Violation::new(CALLS_RETURN, open));
         }
         self.run.digest = self.digest.finish();
-        let mut ends = Digest::default();
-        for program in &self.system.programs {
-            program.made.hash(&mut ends);
-            program.last.hash(&mut ends);
-        }
-        for entry in self.system.history.entries() {
-            (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
-        }
-        self.run.outcomes = ends.finish();
+        self.run.outcomes = outcomes(&self.system);
         self.run
     }
 
@@ -548,6 +564,19 @@ impl<P: Protocol> Simulator<P> {
             _ => None,
         })
     }
+}
+
+/// A digest over how each program's calls ended.
+pub fn outcomes<P: Protocol>(system: &System<P>) -> u64 {
+    let mut ends = Digest::default();
+    for program in &system.programs {
+        program.made.hash(&mut ends);
+        program.last.hash(&mut ends);
+    }
+    for entry in system.history.entries() {
+        (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
+    }
+    ends.finish()
 }
 
 fn program_id(program: usize) -> u16 {

@@ -1,0 +1,3 @@
+//! Mutual exclusion: locks, with leases and without.
+
+pub mod lease_lock;
