@@ -403,6 +403,7 @@ mod tests {
 
     use super::*;
     use crate::engine::check::{CheckOptions, Verdict, check};
+    use crate::protocols::small;
 
     /// The published counts: constants of the literature, never to be rewritten.
     #[test]
@@ -413,5 +414,18 @@ mod tests {
             assert_eq!(checked.verdict, Verdict::Holds);
             assert_eq!((checked.states, checked.transitions, checked.depth), published);
         }
+    }
+
+    #[test]
+    fn one_value_is_decided() {
+        small::holds("paxos/single-decree");
+        small::holds("paxos/asks-again");
+    }
+
+    #[test]
+    fn broken_variants_decide_twice() {
+        small::breaks("paxos/forgetful", "agreement", 14);
+        small::breaks("paxos/ignores-accepted", "agreement", 12);
+        small::breaks("paxos/stale-promise", "agreement", 12);
     }
 }
