@@ -6,7 +6,10 @@ compile_error!(
      replaces it: unset RUSTFLAGS, or add `--cfg madsim` to it"
 );
 
+mod engines;
 mod literature;
+mod semantics;
+mod toys;
 
 use std::path::Path;
 

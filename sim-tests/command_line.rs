@@ -85,7 +85,13 @@ fn a_simulated_failure_is_replayed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().join("saved.json").display().to_string();
     let found = seedbed(&[
-        "simulate", "abd/no-write-back", "--seeds", "0..2000", "--until-failure", "--save", &saved,
+        "simulate",
+        "abd/no-write-back",
+        "--seeds",
+        "0..2000",
+        "--until-failure",
+        "--save",
+        &saved,
     ]);
     assert_eq!(found.status.code(), Some(0), "{}", String::from_utf8_lossy(&found.stdout));
     let (status, told) = json(&["replay", &saved, "--json"]);
@@ -102,14 +108,21 @@ fn check_prints_what_the_design_promises() {
     let (status, report) = json(&["check", "abd/no-write-back", "--json"]);
     assert_eq!(status, 0, "it is expected to break");
     for field in [
-        "scenario", "engine", "verdict", "property", "states", "transitions", "depth", "seconds",
-        "peak_bytes", "trace",
+        "scenario",
+        "engine",
+        "verdict",
+        "property",
+        "states",
+        "transitions",
+        "depth",
+        "seconds",
+        "peak_bytes",
+        "trace",
     ] {
         assert!(!report[field].is_null(), "{field} is missing: {report}");
     }
     assert_eq!(report["verdict"], "violated");
-    let (status, report) =
-        json(&["check", "abd/single-writer", "--max-states", "100", "--json"]);
+    let (status, report) = json(&["check", "abd/single-writer", "--max-states", "100", "--json"]);
     assert_eq!((status, &report["verdict"]), (3, &Value::from("incomplete")));
 }
 
@@ -118,7 +131,13 @@ fn check_prints_what_the_design_promises() {
 fn simulations_are_deterministic() {
     let report = |jobs: &str| {
         let (_, mut report) = json(&[
-            "simulate", "lease-lock/unfenced", "--seeds", "0..300", "--jobs", jobs, "--json",
+            "simulate",
+            "lease-lock/unfenced",
+            "--seeds",
+            "0..300",
+            "--jobs",
+            jobs,
+            "--json",
         ]);
         report.as_object_mut().expect("a report is an object").remove("seconds");
         report

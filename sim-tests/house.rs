@@ -4,8 +4,18 @@ use std::path::{Path, PathBuf};
 
 /// What no protocol may name: hash order, clocks, chance, threads and I/O belong to the world.
 const FORBIDDEN: [&str; 12] = [
-    "HashMap", "HashSet", "Instant", "SystemTime", "rand::", "rand_chacha", "thread::", "std::fs",
-    "std::net", "std::io", "tokio", "madsim",
+    "HashMap",
+    "HashSet",
+    "Instant",
+    "SystemTime",
+    "rand::",
+    "rand_chacha",
+    "thread::",
+    "std::fs",
+    "std::net",
+    "std::io",
+    "tokio",
+    "madsim",
 ];
 
 const COLUMNS_MAX: usize = 100;

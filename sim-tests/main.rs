@@ -7,7 +7,10 @@ compile_error!(
 );
 
 mod command_line;
+mod guarantees;
 mod house;
+mod raft_rs;
+mod sockets;
 mod user_crate;
 
 use std::path::Path;

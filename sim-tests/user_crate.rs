@@ -1,8 +1,9 @@
 //! A crate that depends on seedbed: it needs no special flags for the simulator, the checker and
 //! the judges, and may set `--cfg madsim` for the shell.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const MANIFEST: &str = r#"[package]
 name = "a-user-of-seedbed"
@@ -11,6 +12,13 @@ edition = "2024"
 
 [dependencies]
 seedbed = { path = "SEEDBED" }
+serde = { version = "1", features = ["derive"] }
+
+[profile.dev]
+opt-level = 1
+
+[profile.dev.package."*"]
+opt-level = 3
 
 [workspace]
 "#;
@@ -18,8 +26,14 @@ seedbed = { path = "SEEDBED" }
 /// A token that is passed on, and a seeded run and an exhaustive check of it.
 const PROGRAM: &str = include_str!("user_crate/main.rs.txt");
 
-fn builds_and_runs(flags: &str, target: &str) -> String {
+/// A node of a deployed protocol, on real sockets: the example, as a user would write it.
+const NODE: &str = include_str!("../examples/node.rs");
+
+/// Builds the user's crate with these flags, and returns the folder of its programs. The profile
+/// is this repository's, so that what is built already is not built again.
+fn built(flags: &str, target: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = root.join(target);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -28,23 +42,37 @@ fn builds_and_runs(flags: &str, target: &str) -> String {
     };
     write("Cargo.toml", &MANIFEST.replace("SEEDBED", &root.display().to_string()));
     write("src/main.rs", PROGRAM);
+    write("src/bin/node.rs", NODE);
     std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("a lock file");
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--offline"])
+        .args(["build", "--quiet", "--offline"])
         .current_dir(folder.path())
         .env("RUSTFLAGS", flags)
-        .env("CARGO_TARGET_DIR", root.join("target").join(target))
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", &target)
         .output()
         .expect("cargo runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "with RUSTFLAGS={flags:?}:\n{errors}");
+    target.join("debug")
+}
+
+/// The programs of a user who sets no flags; built once for all tests that run them.
+pub fn without_flags() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("", "target/plain"))
+}
+
+fn says(program: &Path) -> String {
+    let output = Command::new(program).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("its output is text")
 }
 
 #[test]
 fn a_users_crate_builds_with_and_without_madsim() {
-    let plain = builds_and_runs("", "user-plain");
-    let madsim = builds_and_runs("--cfg madsim", "user-madsim");
+    let plain = says(&without_flags().join("a-user-of-seedbed"));
+    let madsim = says(&built("--cfg madsim", "target").join("a-user-of-seedbed"));
     assert_eq!(plain, madsim, "the engines don't depend on the flag");
     assert!(plain.contains("holds"), "{plain}");
     assert!(plain.contains("0 of 20 runs failed"), "{plain}");

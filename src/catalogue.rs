@@ -19,12 +19,15 @@ pub struct Card {
     pub large: Numbers,
 }
 
+/// How to set a world up from numbers.
+pub type Build<P> = Arc<dyn Fn(&Numbers) -> Setup<P> + Send + Sync>;
+
 /// A scenario: a card, and how to set the world up from numbers.
 pub struct Scenario<P: Protocol> {
     /// Its name and sizes.
     pub card: Card,
     /// Makes the set-up.
-    pub build: Arc<dyn Fn(&Numbers) -> Setup<P> + Send + Sync>,
+    pub build: Build<P>,
 }
 
 impl<P: Protocol> Scenario<P> {

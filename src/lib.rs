@@ -11,4 +11,5 @@ pub mod protocol;
 pub mod protocols;
 pub mod report;
 pub mod script;
+pub mod shell;
 pub mod world;

@@ -71,11 +71,7 @@ pub fn test_folder(catalogue: &Catalogue, folder: &Path) -> Vec<String> {
                 let _ = write!(differences, "{place}\nexpected:\n{expected}found:\n{found}\n");
             }
             let gap = if rewritten.is_empty() { "" } else { "\n" };
-            let _ = write!(
-                rewritten,
-                "{gap}{}{}\n----\n{found}",
-                block.comments, block.command
-            );
+            let _ = write!(rewritten, "{gap}{}{}\n----\n{found}", block.comments, block.command);
         }
         if update && rewritten != text {
             crate::report::replace_file(&file, &rewritten).expect("the file can be written");
@@ -100,7 +96,8 @@ fn parse(file: &Path, text: &str) -> Result<Vec<Block>, BadScript> {
         let (mut comments, mut command, mut at) = (String::new(), line, n);
         while command.starts_with('#') {
             let _ = writeln!(comments, "{command}");
-            (at, command) = lines.next().ok_or_else(|| bad(n + 1, "a comment without a command"))?;
+            (at, command) =
+                lines.next().ok_or_else(|| bad(n + 1, "a comment without a command"))?;
         }
         let Some((_, "----")) = lines.next() else {
             return Err(bad(at + 2, "after a command comes a line `----`"));
@@ -124,11 +121,8 @@ struct Words<'a> {
 }
 
 fn run(catalogue: &Catalogue, file: &Path, block: &Block) -> Result<String, BadScript> {
-    let bad = |reason: String| BadScript {
-        file: file.display().to_string(),
-        line: block.line,
-        reason,
-    };
+    let bad =
+        |reason: String| BadScript { file: file.display().to_string(), line: block.line, reason };
     let (verb, rest) = block.command.split_once(' ').unwrap_or((&block.command, ""));
     let words = words(catalogue, rest).map_err(bad)?;
     let card = words.scenario.card();
@@ -146,7 +140,7 @@ fn run(catalogue: &Catalogue, file: &Path, block: &Block) -> Result<String, BadS
                 seeds,
                 jobs: std::thread::available_parallelism().map_or(1, usize::from),
                 until_failure: false,
-                lift: words.lift,
+                lift: if words.lift { u64::MAX } else { 0 },
                 check_determinism: false,
                 progress: false,
             };

@@ -46,7 +46,7 @@ pub struct Run {
     /// Which scenarios, as in `abd/*`; all if none is given
     pub globs: Vec<String>,
     /// Which seeds, the end excluded
-    #[arg(long, value_parser = seeds, default_value = "0..200")]
+    #[arg(long, value_parser = seeds, default_value = "0..1000")]
     pub seeds: Range<u64>,
     /// Where reports go
     #[arg(long, default_value = "reports")]
@@ -63,7 +63,7 @@ impl Default for Run {
     fn default() -> Self {
         Run {
             globs: Vec::new(),
-            seeds: 0..200,
+            seeds: 0..1000,
             out: PathBuf::from("reports"),
             jobs: cores(),
             json: false,

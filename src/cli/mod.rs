@@ -171,7 +171,7 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
             seeds: options.seeds.clone(),
             jobs: options.jobs,
             until_failure: options.until_failure,
-            lift: options.lift,
+            lift: if options.lift { u64::MAX } else { 0 },
             check_determinism: options.check_determinism,
             progress: !options.json,
         };
@@ -179,7 +179,7 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
         if let (Some(path), Some(failure)) = (&options.save, report.violations.first()) {
             let violation = Violation::new(&failure.property, failure.reason.as_str());
             let from = format!("simulate, seed {}", failure.seed);
-            save(path, scenario, &from, &report.numbers, Some(violation), &failure.trace)?;
+            save(path, scenario, &from, &failure.numbers, Some(violation), &failure.trace)?;
         }
         reports.push(report);
     }

@@ -8,7 +8,7 @@ use crate::engine::check::CheckOptions;
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
 use crate::engine::{Engines, Runner};
-use crate::report::guarantees::Guarantee;
+use crate::report::guarantees::{self, Guarantee};
 use crate::report::{Agreement, replace_file};
 
 use super::args::Run;
@@ -17,7 +17,11 @@ use super::{Bad, Status};
 /// The states that the main job generates of a world at the most.
 const STATES_MAX: usize = 20_000_000;
 
-/// Checks and simulates the scenarios; writes `guarantees.json`, of these scenarios only.
+/// The logs that the main job lifts of each scenario: to lift one costs more than to run it.
+const LIFTED: u64 = 100;
+
+/// Checks and simulates the scenarios; writes `guarantees.json` and `guarantees.md`, of these
+/// scenarios only.
 pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     let scenarios = chosen(catalogue, &options.globs)?;
     let path = options.out.join("guarantees.json");
@@ -40,6 +44,7 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     let table = json!({ "version": 1, "scenarios": lines });
     let text = serde_json::to_string_pretty(&table).expect("a report is plain data");
     replace_file(&path, &(text + "\n")).map_err(unwritable)?;
+    replace_file(&path.with_extension("md"), &guarantees::table(&lines)).map_err(unwritable)?;
     let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
     if options.json {
         println!("{table}");
@@ -86,7 +91,7 @@ fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
         seeds: options.seeds.clone(),
         jobs: options.jobs,
         until_failure: false,
-        lift: scenario.checkable(),
+        lift: if scenario.checkable() { LIFTED } else { 0 },
         check_determinism: false,
         progress,
     };

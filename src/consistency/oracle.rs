@@ -140,6 +140,22 @@ fn breaks_there<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &
     up_to(&|returned| returned < end) && !up_to(&|returned| returned <= end)
 }
 
+/// A core's partial order explains the history up to the return that it names.
+fn explains<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
+    let end = history.calls()[core.stuck].returned.expect("a return");
+    let mut calls = history.calls().to_vec();
+    for call in &mut calls {
+        let is_over = call.returned.is_some_and(|returned| returned < end);
+        if !is_over || object.part(&call.op) != core.part {
+            (call.returned, call.ret) = (None, None);
+        }
+    }
+    // Only the order matters here, so processes don't.
+    (0..).zip(&mut calls).for_each(|(process, call)| call.process = process);
+    let prefix = History::new(calls).expect("a history");
+    witness::confirms(object, &prefix, &core.partial).is_ok()
+}
+
 /// A core contradicts itself, by definition: with its free calls free, and nothing else.
 fn contradicts<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
     let bound = core.calls.iter().map(|index| history.calls()[*index].clone());
@@ -167,6 +183,7 @@ fn compare<O: Object>(object: &O, ops: &[O::Op], rounds: u32) {
                 assert!(!expected, "round {round}: {history:#?} is linearizable");
                 assert!(core.minimal && contradicts(object, &history, &core), "{round}: {core:?}");
                 assert!(breaks_there(object, &history, &core), "round {round}: {core:?}");
+                assert!(explains(object, &history, &core), "round {round}: {core:?}");
                 // With one call less it is a core no more, in the way that cores shrink.
                 for &call in &core.calls {
                     let calls = core.calls.iter().copied().filter(|other| *other != call);

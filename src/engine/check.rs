@@ -134,6 +134,16 @@ impl<P: Checkable> WorldModel<P> {
         WorldModel { latch: false, ..WorldModel::for_search(setup, stop) }
     }
 
+    /// Remembers the marks that a world's last action put out.
+    fn with_marks_taken(&self, mut world: World<P>) -> World<P> {
+        let marks = std::mem::take(&mut world.waiting.marks);
+        if !marks.is_empty() {
+            let mut seen = self.marks.lock().expect("nothing here panics");
+            seen.extend(marks.iter().map(|(_, mark)| mark.name));
+        }
+        world
+    }
+
     fn is_safe(&self, world: &World<P>) -> bool {
         if self.latched.load(Ordering::Acquire) {
             return true;
@@ -154,7 +164,8 @@ impl<P: Checkable> Model for WorldModel<P> {
     type Action = Action<P>;
 
     fn init_states(&self) -> Vec<World<P>> {
-        World::starts(&self.setup).into_iter().map(|(world, _)| world).collect()
+        let starts = World::starts(&self.setup).into_iter();
+        starts.map(|(world, _)| self.with_marks_taken(world)).collect()
     }
 
     fn actions(&self, world: &World<P>, actions: &mut Vec<Action<P>>) {
@@ -162,13 +173,8 @@ impl<P: Checkable> Model for WorldModel<P> {
     }
 
     fn next_state(&self, world: &World<P>, action: Action<P>) -> Option<World<P>> {
-        let mut next = world.after(&action).expect("an enabled action can be done");
-        let marks = std::mem::take(&mut next.waiting.marks);
-        if !marks.is_empty() {
-            let mut seen = self.marks.lock().expect("nothing here panics");
-            seen.extend(marks.iter().map(|(_, mark)| mark.name));
-        }
-        Some(next)
+        let next = world.after(&action).expect("an enabled action can be done");
+        Some(self.with_marks_taken(next))
     }
 
     fn within_boundary(&self, _: &World<P>) -> bool {

@@ -78,10 +78,10 @@ fn enabled<P: Checkable>(
     action: &Action<P>,
 ) -> Result<Option<Vec<Action<P>>>, String> {
     if let Happening::Tick(ticks) = action.did {
-        let ticks = ticks.min(world.ticks_left());
         if ticks > world.ticks_allowed() {
             return Err(format!("something is urgent after {} ticks", world.ticks_allowed()));
         }
+        let ticks = ticks.min(world.ticks_left());
         return Ok((ticks > 0).then(|| vec![Happening::Tick(ticks).into()]));
     }
     if world.is_no_op(action) {

@@ -20,7 +20,7 @@ use crate::report::{
 use crate::world::{Action, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
-use simulate::{Failure, Lift, Run, SimulateOptions, Simulated};
+use simulate::{Failure, Run, SimulateOptions, Simulated};
 use trace::{BadTrace, Replayed, TraceFile};
 
 /// Who makes a run of one seed.
@@ -191,12 +191,19 @@ impl<P: Checkable> Engines for Scenario<P> {
         options: &SimulateOptions,
     ) -> Result<SimulateReport, Unsupported> {
         let setup = self.setup(&fine_grained(numbers));
-        simulate_with(self.card.name, &setup, runner, options, Some(lift_log::<P>), |log| {
-            match lift::lift(&shell_world(&setup, runner), log) {
+        // The shell's log is judged by lifting it, so that it lifts is part of its result.
+        let lifts = SimulateOptions { lift: lifted_of(options.lift, runner), ..options.clone() };
+        let host = match runner {
+            Runner::Fast => simulate::run,
+            Runner::Madsim => shell_host()?,
+        };
+        let found = simulate::simulate(&setup, &lifts, host, Some(lift_log::<P>));
+        Ok(reported(self.card.name, &setup, runner, found, |failure| {
+            match lift::lift(&failure.world, &failure.trace) {
                 Ok(lifted) => words(&lifted.path),
-                Err(_) => words(log),
+                Err(_) => words(&failure.trace),
             }
-        })
+        }))
     }
 
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported> {
@@ -266,11 +273,12 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         runner: Runner,
         options: &SimulateOptions,
     ) -> Result<SimulateReport, Unsupported> {
-        if runner == Runner::Madsim || options.lift {
+        if runner == Runner::Madsim || options.lift > 0 {
             return self.refuse();
         }
         let setup = self.0.setup(&fine_grained(numbers));
-        simulate_with(self.0.card.name, &setup, runner, options, None, words)
+        let found = simulate::simulate(&setup, options, simulate::run, None);
+        Ok(reported(self.0.card.name, &setup, runner, found, |failure| words(&failure.trace)))
     }
 
     fn replay(&self, _: &TraceFile) -> Result<Retold, Unsupported> {
@@ -296,11 +304,22 @@ fn fine_grained(numbers: &Numbers) -> Numbers {
     Numbers { scale, ..numbers.clone() }
 }
 
-/// The world into which a runner's logs lift: the shell's into the asynchronous one, whose budgets
-/// cover what the shell does.
-fn shell_world<P: Protocol>(setup: &Arc<Setup<P>>, runner: Runner) -> Arc<Setup<P>> {
-    let _ = runner;
-    Arc::clone(setup)
+/// How many logs are lifted: the shell's are judged by lifting them, so all of them are.
+fn lifted_of(asked: u64, runner: Runner) -> u64 {
+    if runner == Runner::Madsim { u64::MAX } else { asked }
+}
+
+/// Who makes a run of one seed of a set-up.
+type Host<P> = fn(&Arc<Setup<P>>, u64) -> Run<P>;
+
+#[cfg(madsim)]
+fn shell_host<P: Checkable>() -> Result<Host<P>, Unsupported> {
+    Ok(simulate::hosted)
+}
+
+#[cfg(not(madsim))]
+fn shell_host<P: Checkable>() -> Result<Host<P>, Unsupported> {
+    Err(Unsupported::NoMadsim)
 }
 
 fn lift_log<P: Checkable>(setup: &Arc<Setup<P>>, log: &[Action<P>]) -> Result<(), String> {
@@ -336,22 +355,17 @@ fn retell<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Retold {
     Retold { steps, trace, violation: run.violation, svg: None }
 }
 
-fn simulate_with<P: Protocol>(
+fn reported<P: Protocol>(
     name: &'static str,
     setup: &Arc<Setup<P>>,
     runner: Runner,
-    options: &SimulateOptions,
-    lift: Lift<P>,
-    path: impl Fn(&[Action<P>]) -> Vec<String>,
-) -> Result<SimulateReport, Unsupported> {
-    let host: fn(&Arc<Setup<P>>, u64) -> Run<P> = match runner {
-        Runner::Fast => simulate::run,
-        Runner::Madsim => return Err(Unsupported::NoMadsim),
-    };
-    let found: Simulated<P> = simulate::simulate(setup, options, host, lift);
-    let failure = |failure: Failure<P>| FailedSeed {
+    found: Simulated<P>,
+    path: impl Fn(&Failure<P>) -> Vec<String>,
+) -> SimulateReport {
+    let failed = |failure: Failure<P>| FailedSeed {
         seed: failure.seed,
-        trace: path(&failure.trace),
+        trace: path(&failure),
+        numbers: failure.world.numbers.clone(),
         property: failure.violation.property,
         reason: failure.violation.reason,
     };
@@ -362,7 +376,7 @@ fn simulate_with<P: Protocol>(
         runs: found.seeds.end - found.seeds.start,
         events: found.events,
         messages: found.messages,
-        violations: found.failures.into_iter().map(failure).collect(),
+        violations: found.failures.into_iter().map(failed).collect(),
         lifted: found.lifted,
         unliftable: found.unliftable,
         digest: format!("{:016x}", found.digest),
@@ -377,5 +391,5 @@ fn simulate_with<P: Protocol>(
         seconds: found.seconds,
     };
     report.agreement = simulate_agrees(setup.expect, &report);
-    Ok(report)
+    report
 }

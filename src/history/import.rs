@@ -549,7 +549,8 @@ mod tests {
         #[test]
         fn any_brackets_are_survived(text in "[\\[\\](){}#_;\"\\\\:a1enilM.\\-+/ \n\tINFO]{0,60}") {
             survives(text.as_bytes());
-            survives(format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}").as_bytes());
+            let event = format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}");
+            survives(event.as_bytes());
             survives(format!("INFO  jepsen.util - 0\t:invoke\t:write\t{text}").as_bytes());
         }
     }

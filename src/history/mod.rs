@@ -69,7 +69,7 @@ pub enum HistoryError {
 impl<Op, Ret> History<Op, Ret> {
     /// Makes a history of calls in any order.
     pub fn new(mut calls: Vec<Call<Op, Ret>>) -> Result<Self, HistoryError> {
-        calls.sort_by_key(|call| (call.invoked, call.returned.is_none(), call.returned));
+        calls.sort_by_key(|call| call.invoked);
         let mut last: BTreeMap<u32, &Call<Op, Ret>> = BTreeMap::new();
         for call in &calls {
             if call.returned.is_some_and(|returned| returned < call.invoked) {

@@ -9,7 +9,7 @@ use super::{CallId, Delay, Effect, Mark, NodeId, Outcome, Protocol};
 #[derive(Clone, Debug)]
 pub enum Chance {
     /// Drawn from a seeded stream, and recorded: the simulator and the shell.
-    Drawn(ChaCha8Rng),
+    Drawn(Box<ChaCha8Rng>),
     /// Taken from a list; beyond its end 0 is taken: the checker and replay.
     Listed(Vec<u32>),
 }
@@ -17,7 +17,7 @@ pub enum Chance {
 impl Chance {
     /// A seeded stream.
     pub fn seeded(seed: u64) -> Chance {
-        Chance::Drawn(ChaCha8Rng::seed_from_u64(seed))
+        Chance::Drawn(Box::new(ChaCha8Rng::seed_from_u64(seed)))
     }
 }
 

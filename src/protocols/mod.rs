@@ -1,7 +1,11 @@
 //! The protocols, one file each: prose, types, one `match`, its scenarios. A line here registers
 //! one.
 
+pub mod consensus;
 pub mod exclusion;
+#[cfg(test)]
+mod expected;
+pub mod membership;
 pub mod replication;
 #[cfg(test)]
 mod small;
@@ -13,5 +17,8 @@ pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
     replication::abd::scenarios(&mut catalogue);
     exclusion::lease_lock::scenarios(&mut catalogue);
+    consensus::paxos::scenarios(&mut catalogue);
+    replication::master_slave::scenarios(&mut catalogue);
+    membership::gossip::scenarios(&mut catalogue);
     catalogue
 }

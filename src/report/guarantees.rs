@@ -68,8 +68,14 @@ impl Guarantee {
         check: Option<&CheckReport>,
         simulate: &SimulateReport,
     ) -> Guarantee {
-        let agreement =
-            simulate.agreement.max(check.map_or(Agreement::AsExpected, |c| c.agreement));
+        // What the checker has shown to break, seeds need not find.
+        let shown = check.is_some_and(|check| {
+            check.verdict == "violated" && check.agreement == Agreement::AsExpected
+        });
+        let agreement = match simulate.agreement {
+            Agreement::Undecided if shown => Agreement::AsExpected,
+            simulated => simulated.max(check.map_or(Agreement::AsExpected, |c| c.agreement)),
+        };
         Guarantee {
             scenario: simulate.scenario.clone(),
             about,
@@ -131,5 +137,42 @@ impl fmt::Display for Guarantee {
             Agreement::Otherwise => "  NOT AS EXPECTED",
         };
         write!(f, "{:<28} {checked:<58} {:<12} {runs}{note}", self.scenario, simulated.seeds)
+    }
+}
+
+/// The lines as a table in Markdown.
+pub fn table(lines: &[Guarantee]) -> String {
+    let mut text =
+        "| scenario | every interleaving of the small world | many seeds of the large world |\n\
+                    |---|---|---|\n"
+            .to_owned();
+    for line in lines {
+        let checked = match &line.checked {
+            None => "only simulated".to_owned(),
+            Some(checked) => checked.cell(),
+        };
+        let simulated = &line.simulated;
+        let runs = match simulated.first_failing_seed {
+            None => format!("survives {}", simulated.seeds),
+            Some(_) => format!("{} of {} fail", simulated.failed, simulated.seeds),
+        };
+        let mattered = simulated.changed_by_faults;
+        text += &format!(
+            "| `{}`: {} | {checked} | {runs}; faults mattered in {mattered} |\n",
+            line.scenario, line.about
+        );
+    }
+    text
+}
+
+impl CheckedLine {
+    fn cell(&self) -> String {
+        match (self.verdict, &self.property, self.states, self.steps_to_violation) {
+            ("holds", _, Some(states), _) => format!("**holds** ({states} states)"),
+            ("violated", Some(property), _, Some(steps)) => {
+                format!("**breaks** “{property}” in {steps} steps")
+            }
+            (verdict, ..) => verdict.to_owned(),
+        }
     }
 }

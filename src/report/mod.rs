@@ -81,6 +81,8 @@ pub struct FailedSeed {
     pub property: String,
     /// How.
     pub reason: String,
+    /// The numbers of the world that the trace is a path of.
+    pub numbers: Numbers,
     /// What happened: as a path of the checker's, if the log lifts.
     pub trace: Vec<String>,
 }
@@ -149,14 +151,15 @@ pub fn check_agrees(
 pub fn simulate_agrees(expect: Expect, report: &SimulateReport) -> Agreement {
     let broken = |property: &str| report.violations.iter().any(|v| v.property == property);
     let sound = report.unliftable.is_empty() && report.nondeterministic.is_empty();
-    let expected = match expect {
-        Expect::Holds => report.violations.is_empty(),
-        Expect::Breaks(property) => broken(property),
-    };
-    match (sound && expected, &report.cut_short) {
-        (true, None) => Agreement::AsExpected,
-        (true, Some(_)) => Agreement::Undecided,
-        (false, _) => Agreement::Otherwise,
+    let none = report.violations.is_empty();
+    match expect {
+        _ if !sound => Agreement::Otherwise,
+        Expect::Breaks(property) if broken(property) => Agreement::AsExpected,
+        // The seeds ran out before they met what is there.
+        Expect::Breaks(_) if none => Agreement::Undecided,
+        Expect::Holds if none && report.cut_short.is_none() => Agreement::AsExpected,
+        Expect::Holds if none => Agreement::Undecided,
+        _ => Agreement::Otherwise,
     }
 }
 

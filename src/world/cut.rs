@@ -70,7 +70,7 @@ impl Cut {
                 }
                 Cut::Ring => {
                     let apart = from.0.abs_diff(to.0);
-                    apart.min(nodes - apart) > nodes.div_ceil(4)
+                    apart.min(nodes - apart) > (nodes / 2).div_ceil(2)
                 }
             }
     }

@@ -38,10 +38,15 @@ impl<P: Checkable> World<P> {
         calls || fires || !recoveries.is_empty() || self.deliverable().any(|f| self.changes(f))
     }
 
-    /// Whether the arrival of a message is a transition.
+    /// Whether the arrival of a message is a transition, for some of the draws.
     fn changes(&self, flight: &Flight<P::Msg>) -> bool {
+        !self.may_stay(flight.from, flight.to) || self.arrivals(flight).any(|probe| probe.changes)
+    }
+
+    /// What the arrival of a message would do, for each list of draws.
+    fn arrivals(&self, flight: &Flight<P::Msg>) -> impl Iterator<Item = Probe<P>> {
         let input = Input::Recv(flight.from, flight.msg.clone());
-        !self.no_ops_are_no_transitions() || self.probe(flight.to, input, Vec::new()).changes
+        each_probe(move |draws| self.probe(flight.to, input.clone(), draws))
     }
 
     /// Whether a call is open and nothing goes on but faults.
@@ -53,17 +58,22 @@ impl<P: Checkable> World<P> {
     /// that is no transition: the message stays.
     pub fn is_no_op(&self, action: &Action<P>) -> bool {
         let Happening::Deliver(from, to, msg) = &action.did else { return false };
-        self.no_ops_are_no_transitions()
+        let this =
+            |flight: &&Flight<P::Msg>| (flight.from, flight.to, &flight.msg) == (*from, *to, msg);
+        let Some(flight) = self.deliverable().find(this) else { return false };
+        let mut drawn = self.arrivals(flight).filter(|probe| probe.taken == action.draws);
+        self.may_stay(*from, *to)
             && action.torn.is_none()
-            && self.system.node(*to).status == Status::Up
-            && !self.probe(*to, Input::Recv(*from, msg.clone()), action.draws.clone()).changes
+            && drawn.next().is_some_and(|probe| !probe.changes)
     }
 
-    /// On FIFO links and under delay bounds a delivery without effect is a step like any other,
-    /// since at the head of a link it would block the link, or time, for ever.
-    fn no_ops_are_no_transitions(&self) -> bool {
+    /// Whether a message stays in flight when its arrival would change nothing. At the head of a
+    /// FIFO link it would block the link for ever, and under bounds on its delay time itself; what
+    /// a node sends to itself is bounded wherever there are ticks.
+    fn may_stay(&self, from: NodeId, to: NodeId) -> bool {
         let setup = &self.system.setup;
-        setup.links == Links::Unordered && !(setup.timed() && setup.numbers.delay.is_some())
+        let bounded = setup.timed() && (setup.numbers.delay.is_some() || from == to);
+        setup.links == Links::Unordered && !bounded
     }
 
     fn steps(&self, actions: &mut Vec<Action<P>>) {
@@ -128,9 +138,11 @@ impl<P: Checkable> World<P> {
 
     fn message_faults(&self, actions: &mut Vec<Action<P>>) {
         let left = &self.system.left;
-        let mut last = None;
-        for Flight { from, to, msg, .. } in &self.waiting.flights {
-            if from == to || last == Some((from, to, msg)) {
+        let flights = &self.waiting.flights;
+        for (n, Flight { from, to, msg, .. }) in flights.iter().enumerate() {
+            // Of equal messages on a link it is the newest.
+            let link = flights[n + 1..].iter().take_while(|f| (f.from, f.to) == (*from, *to));
+            if from == to || link.map(|newer| &newer.msg).any(|newer| newer == msg) {
                 continue;
             }
             if left.losses > 0 {
@@ -139,7 +151,6 @@ impl<P: Checkable> World<P> {
             if left.duplicates > 0 {
                 actions.push(Happening::Duplicate(*from, *to, msg.clone()).into());
             }
-            last = Some((from, to, msg));
         }
         if left.partitions > 0 && self.system.cut.is_none() {
             let setup = &self.system.setup;
@@ -188,8 +199,10 @@ impl<P: Checkable> World<P> {
         input: impl Fn() -> Input<P>,
         actions: &mut Vec<Action<P>>,
     ) {
-        let may_be_no_op =
-            self.no_ops_are_no_transitions() && matches!(happening, Happening::Deliver(..));
+        let may_be_no_op = match happening {
+            Happening::Deliver(from, to, _) => self.may_stay(from, to),
+            _ => false,
+        };
         let probe = |draws| self.probe(node, input(), draws);
         self.each(node, happening, may_be_no_op, probe, actions);
     }
@@ -206,10 +219,7 @@ impl<P: Checkable> World<P> {
         probe: impl Fn(Vec<u32>) -> Probe<P>,
         actions: &mut Vec<Action<P>>,
     ) {
-        let mut next = Some(Vec::new());
-        while let Some(draws) = next {
-            let Probe { taken, of, effects, changes } = probe(draws);
-            next = following(&taken, &of);
+        for Probe { taken, effects, changes, .. } in each_probe(probe) {
             if may_be_no_op && !changes {
                 continue;
             }
@@ -230,6 +240,9 @@ impl<P: Checkable> World<P> {
         if setup.stopwatch {
             super::Pending::show_timers(&self.waiting, node, &mut out);
         }
+        if let Input::Fired(fired) = &input {
+            out.timers.retain(|(armed, _)| armed != fired);
+        }
         after.step(&setup.config, input, &mut out);
         let changes = after != *before || !out.effects.is_empty();
         Probe::of(out, changes)
@@ -242,6 +255,16 @@ impl<P: Checkable> World<P> {
         P::boot(&self.system.setup.config, node, disk, &mut out);
         Probe::of(out, true)
     }
+}
+
+/// Probes once for each list of values that chance may draw.
+fn each_probe<P: Protocol>(probe: impl Fn(Vec<u32>) -> Probe<P>) -> impl Iterator<Item = Probe<P>> {
+    let mut next = Some(Vec::new());
+    std::iter::from_fn(move || {
+        let probe = probe(next.take()?);
+        next = following(&probe.taken, &probe.of);
+        Some(probe)
+    })
 }
 
 impl<P: Protocol> Probe<P> {

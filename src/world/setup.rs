@@ -262,6 +262,40 @@ impl<P: Protocol> Setup<P> {
     }
 }
 
+/// A derive would ask `P` itself to be copied.
+impl<P: Protocol> Clone for Property<P> {
+    fn clone(&self) -> Self {
+        use Property::*;
+        match self {
+            EachNode(name, holds) => EachNode(name, Arc::clone(holds)),
+            EachPair(name, holds) => EachPair(name, Arc::clone(holds)),
+            System(name, holds) => System(name, Arc::clone(holds)),
+            History(name, judge) => History(name, Arc::clone(judge)),
+            Events(name, monitor) => Events(name, monitor.clone()),
+            Settled(name, holds) => Settled(name, Arc::clone(holds)),
+        }
+    }
+}
+
+impl<P: Protocol> Clone for Setup<P> {
+    fn clone(&self) -> Self {
+        Setup {
+            config: self.config.clone(),
+            numbers: self.numbers.clone(),
+            links: self.links,
+            script: Arc::clone(&self.script),
+            eager: self.eager,
+            history: self.history,
+            properties: self.properties.clone(),
+            sometimes: self.sometimes.clone(),
+            deadlock_expected: self.deadlock_expected,
+            finishes: self.finishes,
+            stopwatch: self.stopwatch,
+            expect: self.expect,
+        }
+    }
+}
+
 impl<P: Protocol> fmt::Debug for Setup<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} with {}", self.config, self.numbers)

@@ -173,6 +173,8 @@ impl<P: Protocol> System<P> {
     ) -> Option<Torn> {
         let setup = Arc::clone(&self.setup);
         out.clock = self.clock(me);
+        // An outbox that served another step must not show its stopwatches.
+        out.timers.clear();
         let node = self.node_mut(me);
         let state = P::boot(&setup.config, me, node.durable.clone(), out);
         node.state = Some(state);

@@ -4,6 +4,8 @@
 //! the scenario's budgets; then everything is healed, and open calls must finish.
 
 mod faults;
+#[cfg(madsim)]
+mod hosted;
 mod queue;
 mod run;
 
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+#[cfg(madsim)]
+pub use hosted::hosted;
 pub use run::{Run, run};
 
 use crate::protocol::Protocol;
@@ -30,8 +34,8 @@ pub struct SimulateOptions {
     pub jobs: usize,
     /// Ends at the first seed that fails.
     pub until_failure: bool,
-    /// Lifts every log into the checker's world.
-    pub lift: bool,
+    /// Lifts the logs of so many of the first seeds into the checker's world.
+    pub lift: u64,
     /// Runs every seed twice and compares.
     pub check_determinism: bool,
     /// Shows progress on standard error.
@@ -47,6 +51,8 @@ pub struct Failure<P: Protocol> {
     pub violation: Violation,
     /// What happened.
     pub trace: Vec<Action<P>>,
+    /// The world that it happened in.
+    pub world: Arc<Setup<P>>,
 }
 
 /// What many seeds showed.
@@ -106,7 +112,9 @@ where
     let one = |seed: u64| {
         let run = host(setup, seed);
         let lifted = match lift {
-            Some(lift) if options.lift => Some(lift(setup, &run.trace)),
+            Some(lift) if seed - options.seeds.start < options.lift => {
+                Some(lift(&run.world, &run.trace))
+            }
             _ => None,
         };
         let again = options.check_determinism.then(|| host(setup, seed));
@@ -200,7 +208,8 @@ fn gather<P: Protocol>(
         }
         whole.nondeterministic.extend(part.differs.map(|event| (seed, event)));
         if let Some(violation) = run.violation {
-            whole.failures.push(Failure { seed, violation, trace: run.trace });
+            let (trace, world) = (run.trace, run.world);
+            whole.failures.push(Failure { seed, violation, trace, world });
             if until_failure {
                 break;
             }

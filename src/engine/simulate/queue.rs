@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
 use crate::world::{Clocks, Links, Pending, Setup};
 
-use super::faults::below;
+use super::faults::{below, chance};
 
 /// What falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,8 @@ pub struct Message<M> {
     pub from: NodeId,
     pub to: NodeId,
     pub msg: M,
+    /// When it is due, and its creation number.
+    queued: (u64, u64),
 }
 
 /// A timer that is armed.
@@ -69,6 +71,7 @@ pub struct Queue<P: Protocol> {
     clocks: ChaCha8Rng,
     delay: (u64, u64),
     stretch: (u64, u64),
+    stragglers_in_1000: u32,
     /// The slots of the messages that the last step sent.
     pub fresh: Vec<u32>,
     /// Programs whose call was made, and those whose call ended, in the last step.
@@ -88,6 +91,10 @@ impl<P: Protocol> Queue<P> {
             Some((lo, hi)) if setup.timed() => (ticks(lo), ticks(hi)),
             _ => (1, wide * u64::from(setup.numbers.scale)),
         };
+        let stragglers_in_1000 = match setup.numbers.delay {
+            Some(_) if setup.timed() => 0,
+            _ => [0, 100, 300][super::faults::pick(&mut links, 3)],
+        };
         let stretch = [(3, 6), (1, 12), (4, 60)][super::faults::pick(&mut links, 3)];
         Queue {
             setup: Arc::clone(setup),
@@ -105,6 +112,7 @@ impl<P: Protocol> Queue<P> {
             clocks,
             delay,
             stretch,
+            stragglers_in_1000,
             fresh: Vec::new(),
             called: Vec::new(),
             ended: Vec::new(),
@@ -154,12 +162,36 @@ impl<P: Protocol> Queue<P> {
         self.messages[slot as usize].take()
     }
 
-    /// Puts a copy of a message in flight.
-    pub fn duplicate(&mut self, slot: u32) {
-        if let Some(Message { from, to, msg }) = self.message(slot) {
-            let (from, to, msg) = (*from, *to, msg.clone());
-            self.sent(from, to, msg);
+    /// Takes the slots of the messages that the last step sent. On FIFO links, of equal ones on a
+    /// link only the last: it is the newest to which a fault happens.
+    pub fn take_fresh(&mut self) -> Vec<u32> {
+        let fresh = std::mem::take(&mut self.fresh);
+        if self.setup.links == Links::Unordered {
+            return fresh;
         }
+        let what = |slot: u32| self.message(slot).map(|m| (m.from, m.to, &m.msg));
+        let newest = |n: &usize| fresh[n + 1..].iter().all(|later| what(*later) != what(fresh[*n]));
+        (0..fresh.len()).filter(newest).map(|n| fresh[n]).collect()
+    }
+
+    /// Puts a copy of a message in flight; on a FIFO link it follows the original at once.
+    pub fn duplicate(&mut self, slot: u32) {
+        let Some(Message { from, to, msg, queued }) = self.message(slot) else { return };
+        let (from, to, msg, (due, created)) = (*from, *to, msg.clone(), *queued);
+        if self.setup.links == Links::Unordered {
+            return self.sent(from, to, msg);
+        }
+        let copy = self.store(Message { from, to, msg, queued: (due, created) });
+        self.heap.push(Reverse((due, created, Due::Message(copy))));
+    }
+
+    fn store(&mut self, message: Message<P::Msg>) -> u32 {
+        if let Some(slot) = self.free_messages.pop() {
+            self.messages[slot as usize] = Some(message);
+            return slot;
+        }
+        self.messages.push(Some(message));
+        u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
     }
 
     /// Drops what is in flight on links that are cut.
@@ -194,7 +226,11 @@ impl<P: Protocol> Queue<P> {
             return 0;
         }
         let (lo, hi) = self.delay;
-        if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) }
+        let ticks = if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) };
+        // Where delays have no bound, what is overtaken must be overtaken by far: most mistakes
+        // about old messages need one that comes when everybody has gone on.
+        let late = self.stragglers_in_1000 > 0 && chance(&mut self.links, self.stragglers_in_1000);
+        if late { ticks * (1 + below(&mut self.links, 40)) } else { ticks }
     }
 
     /// Between which numbers of ticks a timer may fire, as far as the scenario says.
@@ -241,17 +277,8 @@ impl<P: Protocol> Pending<P> for Queue<P> {
             *last = (*last).max(self.now + ticks);
             ticks = *last - self.now;
         }
-        let message = Some(Message { from, to, msg });
-        let slot = match self.free_messages.pop() {
-            Some(slot) => {
-                self.messages[slot as usize] = message;
-                slot
-            }
-            None => {
-                self.messages.push(message);
-                u32::try_from(self.messages.len() - 1).expect("fewer messages than memory")
-            }
-        };
+        let queued = (self.now + ticks, self.created);
+        let slot = self.store(Message { from, to, msg, queued });
         self.fresh.push(slot);
         self.add(ticks, Due::Message(slot));
     }

@@ -40,6 +40,8 @@ pub struct Run<P: Protocol> {
     pub marks: BTreeSet<&'static str>,
     /// A digest over how each program's calls ended.
     pub outcomes: u64,
+    /// The world into which the log lifts.
+    pub world: Arc<Setup<P>>,
 }
 
 /// Runs one seed, and, if faults happened, once more without them, to see whether they mattered.
@@ -69,6 +71,7 @@ struct Simulator<P: Protocol> {
     processes: ChaCha8Rng,
     examiner: Examiner<P>,
     digest: Digest,
+    handled: u64,
     healed: bool,
     judges_state: bool,
     run: Run<P>,
@@ -78,7 +81,7 @@ impl<P: Protocol> Simulator<P> {
     fn new(setup: &Arc<Setup<P>>, seed: u64, with_faults: bool) -> Self {
         let mut faults = stream(seed, 1);
         let numbers = &setup.numbers;
-        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes) * 3;
+        let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes);
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
         let reads_state =
             |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
@@ -86,12 +89,13 @@ impl<P: Protocol> Simulator<P> {
             setup: Arc::clone(setup),
             system: System::new(Arc::clone(setup)),
             queue: Queue::new(setup, stream(seed, 2), stream(seed, 3)),
-            out: Outbox::new(Chance::Drawn(stream(seed, 4))),
+            out: Outbox::new(Chance::Drawn(Box::new(stream(seed, 4)))),
             plan: if with_faults { plan } else { plan.without_faults() },
             faults,
             processes: stream(seed, 5),
             examiner: Examiner::new(setup),
             digest: Digest::default(),
+            handled: 0,
             healed: false,
             judges_state: setup.properties.iter().any(reads_state),
             run: Run {
@@ -104,6 +108,7 @@ impl<P: Protocol> Simulator<P> {
                 changed_by_faults: false,
                 marks: BTreeSet::new(),
                 outcomes: 0,
+                world: Arc::clone(setup),
             },
         }
     }
@@ -118,20 +123,21 @@ impl<P: Protocol> Simulator<P> {
         let most = 200 + u64::from(work) * u64::from(self.setup.numbers.nodes) * 40;
         self.until_done(most);
         self.heal();
-        self.until_done(self.run.events + most);
+        self.until_done(self.handled + most);
         self.conclude()
     }
 
     /// Handles what falls due until all programs are done and every planned fault has happened, or
-    /// something is broken, or so many events have passed.
+    /// something is broken, or so many things have fallen due.
     fn until_done(&mut self, most: u64) {
-        while self.run.violation.is_none() && self.run.events < most {
+        while self.run.violation.is_none() && self.handled < most {
             let planned = !self.healed && self.plan.by_step.last_key_value().is_some();
             let settling = self.settles() && self.healed;
             if !planned && !settling && self.programs_done() {
                 return;
             }
             let Some((passed, entry)) = self.queue.next() else { return };
+            self.handled += 1;
             self.pass(passed);
             self.handle(entry);
         }
@@ -146,11 +152,14 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn pass(&mut self, ticks: u64) {
-        let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
-        self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
         if ticks > 0 && self.setup.timed() {
+            let horizon = u64::from(self.setup.ticks(self.setup.numbers.horizon));
+            self.system.now = u32::try_from(self.queue.now.min(horizon)).expect("horizons fit");
             let ticks = u32::try_from(ticks).expect("validated times fit");
-            self.run.trace.push(Happening::Tick(ticks).into());
+            match self.run.trace.last_mut() {
+                Some(Action { did: Happening::Tick(before), .. }) => *before += ticks,
+                _ => self.run.trace.push(Happening::Tick(ticks).into()),
+            }
         }
     }
 
@@ -286,7 +295,6 @@ impl<P: Protocol> Simulator<P> {
         if torn.is_some() {
             self.crashed(node);
         }
-        self.system.eager_calls(&mut self.out, &mut self.queue);
         self.log(happening, Some(node), torn);
         self.programs_go_on();
         self.network();
@@ -296,6 +304,7 @@ impl<P: Protocol> Simulator<P> {
     }
 
     fn log(&mut self, did: Happening<P>, node: Option<NodeId>, torn: Option<Torn>) {
+        self.system.eager_calls(&mut self.out, &mut self.queue);
         let draws = self.out.draws.drain(..).map(|draw| draw.taken).collect();
         let action = Action { did, draws, torn };
         self.queue.now.hash(&mut self.digest);
@@ -344,7 +353,7 @@ impl<P: Protocol> Simulator<P> {
         if self.healed || self.plan.losses_in_1000 + self.plan.duplicates_in_1000 == 0 {
             return;
         }
-        for slot in std::mem::take(&mut self.queue.fresh) {
+        for slot in self.queue.take_fresh() {
             let Some(message) = self.queue.message(slot).filter(|m| m.from != m.to) else {
                 continue;
             };
@@ -527,15 +536,7 @@ impl<P: Protocol> Simulator<P> {
             self.run.violation = Some(Violation::new(CALLS_RETURN, open));
         }
         self.run.digest = self.digest.finish();
-        let mut ends = Digest::default();
-        for program in &self.system.programs {
-            program.made.hash(&mut ends);
-            program.last.hash(&mut ends);
-        }
-        for entry in self.system.history.entries() {
-            (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
-        }
-        self.run.outcomes = ends.finish();
+        self.run.outcomes = outcomes(&self.system);
         self.run
     }
 
@@ -548,6 +549,19 @@ impl<P: Protocol> Simulator<P> {
             _ => None,
         })
     }
+}
+
+/// A digest over how each program's calls ended.
+pub fn outcomes<P: Protocol>(system: &System<P>) -> u64 {
+    let mut ends = Digest::default();
+    for program in &system.programs {
+        program.made.hash(&mut ends);
+        program.last.hash(&mut ends);
+    }
+    for entry in system.history.entries() {
+        (entry.call.number, &entry.ret, &entry.items).hash(&mut ends);
+    }
+    ends.finish()
 }
 
 fn program_id(program: usize) -> u16 {

@@ -1,0 +1,84 @@
+//! How fast runs are simulated: one exchange on four simulators, in one process.
+//!
+//! Three nodes; node 0 sends 1,000 requests to nodes 1 and 2 in turn, and each is answered: 2,000
+//! messages a run, delayed by 1 to 10 units (milliseconds). In *lock-step* it waits for an answer
+//! before it sends again; in a *burst* it sends all at once, then takes the answers.
+//!
+//! * seedbed, with fault budgets, the log, digests, and checks after every step. A seed with faults
+//!   is run twice (the second time without them, to see whether they mattered): both runs take
+//!   time, but only the messages of the first are counted.
+//! * seedbed without a fault budget: no second run, everything else as before.
+//! * a bare loop over a heap, with none of that: what there is to lose.
+//! * madsim and turmoil, each as its own users would write the exchange.
+//!
+//! Times are medians; `cargo bench --bench simulator` prints the table. Nothing here is asserted
+//! about time, only that every run got every answer.
+
+mod bare;
+mod on_madsim;
+mod on_seedbed;
+mod on_turmoil;
+
+use std::time::Instant;
+
+/// Requests in a run.
+pub const REQUESTS: u64 = 1_000;
+
+/// How often each row is measured.
+const REPETITIONS: u64 = 5;
+
+/// Whether node 0 waits for each answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// It waits for each.
+    LockStep,
+    /// It sends all, then waits for all.
+    Burst,
+}
+
+/// What one row measures: runs seeds, and returns how many messages arrived.
+type Runs<'a> = &'a dyn Fn(std::ops::Range<u64>, Pace) -> u64;
+
+/// What the answers to a run add up to: each is its request, plus one.
+pub fn sum_of_answers() -> u64 {
+    (1..=REQUESTS).sum()
+}
+
+/// The median of several repetitions.
+struct Speed {
+    messages: f64,
+    runs: f64,
+}
+
+fn measure(runs: u64, pace: Pace, simulate: Runs<'_>) -> Speed {
+    simulate(0..1, pace);
+    let mut speeds = Vec::new();
+    for repetition in 0..REPETITIONS {
+        let begin = Instant::now();
+        let messages = simulate(repetition * runs..(repetition + 1) * runs, pace);
+        let seconds = begin.elapsed().as_secs_f64();
+        speeds.push((messages as f64 / seconds, runs as f64 / seconds));
+    }
+    speeds.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (messages, runs) = speeds[speeds.len() / 2];
+    Speed { messages, runs }
+}
+
+fn main() {
+    let rows: [(&str, u64, Runs<'_>); 5] = [
+        ("seedbed, faults, log and checks", 300, &|seeds, pace| on_seedbed::faulty(seeds, pace)),
+        ("seedbed, log and checks", 300, &|seeds, pace| on_seedbed::calm(seeds, pace)),
+        ("bare loop", 3_000, &|seeds, pace| seeds.map(|seed| bare::run(seed, pace)).sum()),
+        ("madsim", 100, &|seeds, pace| seeds.map(|seed| on_madsim::run(seed, pace)).sum()),
+        ("turmoil", 15, &|seeds, pace| seeds.map(|seed| on_turmoil::run(seed, pace)).sum()),
+    ];
+    println!("medians of {REPETITIONS}; ratios to madsim's messages/s");
+    for pace in [Pace::LockStep, Pace::Burst] {
+        let speeds = rows.map(|(name, runs, simulate)| (name, measure(runs, pace, simulate)));
+        let madsim = speeds[3].1.messages;
+        println!("{:34}{:>14}{:>12}{:>9}", format!("{pace:?}"), "messages/s", "runs/s", "ratio");
+        for (name, Speed { messages, runs }) in speeds {
+            println!("  {name:32}{messages:>14.0}{runs:>12.1}{:>9.2}", messages / madsim);
+        }
+    }
+}
