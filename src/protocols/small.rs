@@ -1,4 +1,9 @@
 //! For the protocols' own tests: the small world of a scenario, exhausted.
+//!
+//! A test names a scenario and says what becomes of it. That it holds counts only if every mark was
+//! reached; that it breaks counts only if the very property breaks that the scenario says, and in
+//! the number of steps that is known to be the smallest. Breadth first on one thread, the checker's
+//! first counterexample is a shortest one.
 
 use crate::engine::check::CheckOptions;
 use crate::report::{Agreement, CheckReport};

@@ -18,8 +18,8 @@
 //!   the grant: `belief + drift < lease - drift`, and no node pauses. Crashes do no harm. Broken
 //!   under asynchronous clocks (`phantom`).
 //! - **L3, one believer**: no two clients believe that they hold the lock. Holds under the
-//!   assumptions of L2 (`believed`). Broken by a drift beyond the margin (`believed-drift`) and by
-//!   a pause (`believed-paused`); no protocol could keep it then.
+//!   assumptions of L2 (`believed`). Broken without a margin (`no-margin`), by a drift beyond it
+//!   (`believed-drift`) and by a pause (`believed-paused`), which no margin covers.
 //! - **L4, writes land in grant order**: the store takes no write with an older token than one that
 //!   it took. Holds under all clocks and faults with the fence (`fenced`), which is why it is
 //!   the one to build on. Broken without it (`unfenced`).
@@ -33,7 +33,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Card, Catalogue};
-use crate::protocol::{CallId, Input, NodeId, Outbox, Outcome, Protocol};
+use crate::protocol::Input::{self, Call, Cancel, Fired, Recv};
+use crate::protocol::{CallId, NodeId, Outbox, Outcome, Protocol};
 use crate::world::{Clocks, Event, Expect, Faults, Monitor, Numbers, Property, Setup, Turn};
 
 /// The lock server.
@@ -119,30 +120,42 @@ pub enum Ret {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseLock {
     /// The lock server.
-    Server {
-        /// The newest token issued, on disk.
-        issued: Token,
-        /// The lease that is live.
-        held: Option<Token>,
-    },
+    Server(Server),
     /// The store.
-    Store {
-        /// The newest token seen, on disk.
-        newest: Token,
-    },
+    Store(Store),
     /// A client.
-    Client {
-        /// Calls without an answer yet.
-        open: BTreeSet<CallId>,
-        /// The leases that it believes to hold, by the calls that acquired them.
-        believed: BTreeMap<CallId, Token>,
-    },
+    Client(Client),
+}
+
+/// The lock server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// The newest token issued, on disk.
+    issued: Token,
+    /// The lease that is live.
+    held: Option<Token>,
+}
+
+/// The store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Store {
+    /// The newest token seen, on disk.
+    newest: Token,
+}
+
+/// A client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// Calls without an answer yet.
+    open: BTreeSet<CallId>,
+    /// The leases that it believes to hold, by the calls that acquired them.
+    believed: BTreeMap<CallId, Token>,
 }
 
 impl LeaseLock {
     /// How many leases this node believes to hold.
     fn beliefs(&self) -> usize {
-        if let LeaseLock::Client { believed, .. } = self { believed.len() } else { 0 }
+        if let LeaseLock::Client(client) = self { client.believed.len() } else { 0 }
     }
 }
 
@@ -163,127 +176,136 @@ impl Protocol for LeaseLock {
                     out.arm(Timer::Expire, cfg.lease);
                     out.mark("waits out a lease", token);
                 }
-                LeaseLock::Server { issued: newest, held }
+                LeaseLock::Server(Server { issued: newest, held })
             }
-            STORE => LeaseLock::Store { newest },
-            _ => LeaseLock::Client { open: BTreeSet::new(), believed: BTreeMap::new() },
+            STORE => LeaseLock::Store(Store { newest }),
+            _ => LeaseLock::Client(Client::default()),
         }
     }
 
     fn step(&mut self, cfg: &Config, input: Input<Self>, out: &mut Outbox<Self>) {
-        use Input::{Call, Cancel, Fired, Recv};
-        use LeaseLock::{Client, Server, Store};
-        match (self, input) {
-            (Server { held: Some(_), .. }, Recv(client, Msg::Ask(call))) => {
-                out.send(client, Msg::Busy(call));
-            }
-            (Server { issued, held }, Recv(client, Msg::Ask(call))) => {
-                *issued += 1;
-                *held = Some(*issued);
-                grant(cfg, (client, call), *issued, out);
-            }
-            (Server { held, .. }, Recv(_, Msg::Release(token))) if *held == Some(token) => {
-                *held = None;
-                out.disarm(Timer::Expire);
-                out.mark("ends", token);
-            }
-            (Server { held, .. }, Fired(Timer::Expire)) => {
-                if let Some(token) = held.take() {
-                    out.mark("ends", token);
-                    out.mark("expires", token);
-                }
-            }
-            (Store { newest }, Recv(client, Msg::Write(call, token))) => {
-                if cfg.fenced && token < *newest {
-                    out.mark("refuses", token);
-                    out.send(client, Msg::Refused(call));
-                    return;
-                }
-                *newest = token.max(*newest);
-                out.save(*newest);
-                out.sync();
-                out.mark("writes", token);
-                out.send(client, Msg::Written(call));
-            }
-            (Client { open, .. }, Call(call, Op::Acquire)) => {
-                open.insert(call);
-                out.arm(Timer::Lapse(call), cfg.belief);
-                out.send(SERVER, Msg::Ask(call));
-            }
-            (Client { open, believed }, Recv(_, Msg::Grant(call, token))) => {
-                if open.remove(&call) {
-                    believed.insert(call, token);
-                    out.reply(call, Ret::Granted(token));
-                } else {
-                    out.mark("comes too late", token);
-                }
-            }
-            (Client { open, believed }, Call(call, Op::Write(token))) => {
-                if believed.values().any(|held| *held == token) {
-                    open.insert(call);
-                    out.arm(Timer::Lapse(call), cfg.belief);
-                    out.send(STORE, Msg::Write(call, token));
-                } else {
-                    out.fail(call);
-                }
-            }
-            (Client { believed, .. }, Call(call, Op::Release(token))) => {
-                if let Some((acquired, _)) = believed.iter().find(|(_, held)| **held == token) {
-                    out.disarm(Timer::Lapse(*acquired));
-                    out.send(SERVER, Msg::Release(token));
-                    believed.retain(|_, held| *held != token);
-                }
-                out.reply(call, Ret::Released);
-            }
-            (Client { open, .. }, Recv(_, Msg::Busy(call))) => {
-                answer(open, call, Ret::Busy, out);
-            }
-            (Client { open, .. }, Recv(_, Msg::Written(call))) => {
-                answer(open, call, Ret::Written, out);
-            }
-            (Client { open, .. }, Recv(_, Msg::Refused(call))) => {
-                answer(open, call, Ret::Refused, out);
-            }
-            (Client { open, believed }, Fired(Timer::Lapse(call))) => {
-                if let Some(token) = believed.remove(&call) {
-                    out.mark("lapses", token);
-                } else if open.remove(&call) {
-                    out.give_up(call);
-                }
-            }
-            (Client { open, .. }, Cancel(call)) => {
-                open.remove(&call);
-                out.disarm(Timer::Lapse(call));
-            }
-            (Server { .. } | Store { .. } | Client { .. }, _) => {}
+        match self {
+            LeaseLock::Server(server) => server.step(cfg, input, out),
+            LeaseLock::Store(store) => store.step(cfg, input, out),
+            LeaseLock::Client(client) => client.step(cfg, input, out),
         }
     }
 }
 
-/// Grants a new lease; the order of the effects is what `saves_first` is about.
-fn grant(
-    cfg: &Config,
-    (client, call): (NodeId, CallId),
-    token: Token,
-    out: &mut Outbox<LeaseLock>,
-) {
-    if cfg.saves_first {
-        out.save(token);
-        out.sync();
-        out.send(client, Msg::Grant(call, token));
-    } else {
-        out.send(client, Msg::Grant(call, token));
-        out.save(token);
-        out.sync();
+impl Server {
+    fn step(&mut self, cfg: &Config, input: Input<LeaseLock>, out: &mut Outbox<LeaseLock>) {
+        match input {
+            Recv(client, Msg::Ask(call)) if self.held.is_some() => {
+                out.send(client, Msg::Busy(call));
+            }
+            Recv(client, Msg::Ask(call)) => {
+                self.issued += 1;
+                self.held = Some(self.issued);
+                let grant = Msg::Grant(call, self.issued);
+                if cfg.saves_first {
+                    out.save(self.issued);
+                    out.sync();
+                    out.send(client, grant);
+                } else {
+                    out.send(client, grant);
+                    out.save(self.issued);
+                    out.sync();
+                }
+                out.arm(Timer::Expire, cfg.lease);
+            }
+            Recv(_, Msg::Release(token)) if self.held == Some(token) => {
+                self.held = None;
+                out.disarm(Timer::Expire);
+                out.mark("ends", token);
+            }
+            Fired(Timer::Expire) => {
+                if let Some(token) = self.held.take() {
+                    out.mark("ends", token);
+                    out.mark("expires", token);
+                }
+            }
+            _ => {}
+        }
     }
-    out.arm(Timer::Expire, cfg.lease);
 }
 
-/// Answers a call, unless it was answered before or has run out of time.
-fn answer(open: &mut BTreeSet<CallId>, call: CallId, ret: Ret, out: &mut Outbox<LeaseLock>) {
-    if open.remove(&call) {
-        out.disarm(Timer::Lapse(call));
-        out.reply(call, ret);
+impl Store {
+    fn step(&mut self, cfg: &Config, input: Input<LeaseLock>, out: &mut Outbox<LeaseLock>) {
+        match input {
+            Recv(client, Msg::Write(call, token)) if cfg.fenced && token < self.newest => {
+                out.mark("refuses", token);
+                out.send(client, Msg::Refused(call));
+            }
+            Recv(client, Msg::Write(call, token)) => {
+                self.newest = token.max(self.newest);
+                out.save(self.newest);
+                out.sync();
+                out.mark("writes", token);
+                out.send(client, Msg::Written(call));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Client {
+    fn step(&mut self, cfg: &Config, input: Input<LeaseLock>, out: &mut Outbox<LeaseLock>) {
+        match input {
+            Call(call, Op::Acquire) => {
+                // Its time counts from here, so that it can't outlast the server's, which begins
+                // with the grant.
+                out.arm(Timer::Lapse(call), cfg.belief);
+                out.send(SERVER, Msg::Ask(call));
+                self.open.insert(call);
+            }
+            Recv(_, Msg::Grant(call, token)) if self.open.remove(&call) => {
+                self.believed.insert(call, token);
+                out.reply(call, Ret::Granted(token));
+            }
+            Recv(_, Msg::Grant(_, token)) => out.mark("comes too late", token),
+            Call(call, Op::Write(token)) if self.acquired(token).is_some() => {
+                out.arm(Timer::Lapse(call), cfg.belief);
+                out.send(STORE, Msg::Write(call, token));
+                self.open.insert(call);
+            }
+            Call(call, Op::Write(_)) => out.fail(call),
+            Call(call, Op::Release(token)) => {
+                if let Some(acquired) = self.acquired(token) {
+                    self.believed.remove(&acquired);
+                    out.disarm(Timer::Lapse(acquired));
+                    out.send(SERVER, Msg::Release(token));
+                }
+                out.reply(call, Ret::Released);
+            }
+            Recv(_, Msg::Busy(call)) => self.answer(call, Ret::Busy, out),
+            Recv(_, Msg::Written(call)) => self.answer(call, Ret::Written, out),
+            Recv(_, Msg::Refused(call)) => self.answer(call, Ret::Refused, out),
+            Fired(Timer::Lapse(call)) => {
+                if let Some(token) = self.believed.remove(&call) {
+                    out.mark("lapses", token);
+                } else if self.open.remove(&call) {
+                    out.give_up(call);
+                }
+            }
+            Cancel(call) => {
+                self.open.remove(&call);
+                out.disarm(Timer::Lapse(call));
+            }
+            _ => {}
+        }
+    }
+
+    /// The call by which this client believes to hold a lease.
+    fn acquired(&self, token: Token) -> Option<CallId> {
+        self.believed.iter().find(|(_, held)| **held == token).map(|(call, _)| *call)
+    }
+
+    /// Answers a call, unless it was answered before or has run out of time.
+    fn answer(&mut self, call: CallId, ret: Ret, out: &mut Outbox<LeaseLock>) {
+        if self.open.remove(&call) {
+            out.disarm(Timer::Lapse(call));
+            out.reply(call, ret);
+        }
     }
 }
 
@@ -428,7 +450,7 @@ impl Variant {
 
 /// Adds the scenarios.
 pub fn scenarios(catalogue: &mut Catalogue) {
-    for variant in variants() {
+    for variant in timeless_variants().into_iter().chain(timed_variants()) {
         let Variant { name, about, sizes: (small, large), .. } = variant.clone();
         catalogue.add(Card { name, about, small, large }, move |n| variant.setup(n));
     }
@@ -474,15 +496,19 @@ fn paused() -> (Numbers, Numbers) {
     (small, large)
 }
 
-fn variants() -> Vec<Variant> {
-    let broken = |name, about, config, property| Variant {
-        name,
-        about,
-        sizes: asynchronous(),
-        config,
-        properties: property,
-        sometimes: &[],
-    };
+/// A variant that breaks one property.
+fn broken(
+    name: &'static str,
+    about: &'static str,
+    sizes: (Numbers, Numbers),
+    config: Config,
+    properties: &'static [&'static str],
+) -> Variant {
+    Variant { name, about, sizes, config, properties, sometimes: &[] }
+}
+
+/// The variants in asynchronous worlds.
+fn timeless_variants() -> Vec<Variant> {
     vec![
         Variant {
             name: "lease-lock/fenced",
@@ -495,21 +521,37 @@ fn variants() -> Vec<Variant> {
         broken(
             "lease-lock/unfenced",
             "The store takes any token: a write outlives its lease and lands after a newer one.",
+            asynchronous(),
             Config { fenced: false, ..SOUND },
             &[L4],
         ),
         broken(
             "lease-lock/save-after-send",
             "The grant leaves before its token is on disk: a crash between issues it twice.",
+            asynchronous(),
             Config { saves_first: false, ..SOUND },
             &[ONCE],
         ),
         broken(
             "lease-lock/forgetful",
             "The server grants as soon as it restarts: the last lease is still live.",
+            asynchronous(),
             Config { waits: false, ..SOUND },
             &[L1],
         ),
+        broken(
+            "lease-lock/phantom",
+            "Clocks are asynchronous: a grant arrives when its lease has ended, and is believed.",
+            asynchronous(),
+            SOUND,
+            &[L2],
+        ),
+    ]
+}
+
+/// The variants in worlds whose clocks are bounded.
+fn timed_variants() -> Vec<Variant> {
+    vec![
         Variant {
             name: "lease-lock/believed",
             about: "Clocks drift within the margin and no node pauses: no two believe at once.",
@@ -518,29 +560,26 @@ fn variants() -> Vec<Variant> {
             properties: &[L1, L2, L3, ONCE],
             sometimes: &["expires", "waits out a lease", "comes too late", "lapses"],
         },
-        Variant {
-            sizes: bounded(3),
-            ..broken(
-                "lease-lock/believed-drift",
-                "Clocks drift beyond the margin: the server ends a lease that is believed in.",
-                SOUND,
-                &[L3],
-            )
-        },
-        Variant {
-            sizes: paused(),
-            ..broken(
-                "lease-lock/believed-paused",
-                "A client pauses and believes on, while its lease ends and another is granted.",
-                SOUND,
-                &[L3],
-            )
-        },
         broken(
-            "lease-lock/phantom",
-            "Clocks are asynchronous: a grant arrives when its lease has ended, and is believed.",
+            "lease-lock/no-margin",
+            "A client believes for as long as the server's lease is: a drift parts the two.",
+            bounded(1),
+            Config { belief: SOUND.lease, ..SOUND },
+            &[L3],
+        ),
+        broken(
+            "lease-lock/believed-drift",
+            "Clocks drift beyond the margin: the server ends a lease that is believed in.",
+            bounded(3),
             SOUND,
-            &[L2],
+            &[L3],
+        ),
+        broken(
+            "lease-lock/believed-paused",
+            "A client pauses and believes on, while its lease ends and another is granted.",
+            paused(),
+            SOUND,
+            &[L3],
         ),
     ]
 }
@@ -559,8 +598,9 @@ mod tests {
     #[test]
     fn a_margin_keeps_believers_apart_until_a_drift_or_a_pause() {
         holds("lease-lock/believed");
-        breaks("lease-lock/believed-drift", L3, 9);
-        breaks("lease-lock/believed-paused", L3, 11);
+        breaks("lease-lock/no-margin", L3, 12);
+        breaks("lease-lock/believed-drift", L3, 10);
+        breaks("lease-lock/believed-paused", L3, 13);
         breaks("lease-lock/phantom", L2, 4);
     }
 

@@ -14,6 +14,8 @@
 //!
 //! Stamps carry the process beside the number. Two processes may write through one node at a time,
 //! and after a crash a new process goes on, so a node's name would not tell their writes apart.
+//! What becomes of writes that share a stamp takes two reads to see: that is for the large world,
+//! while the small one shows that two writers do take one number.
 //!
 //! `no-write-back` leaves out the second phase of reads: a new value is read and then an old one.
 //! `volatile` saves nothing: a replica that restarts has forgotten a write that it acknowledged.
