@@ -68,7 +68,7 @@ fn malformed_and_foreign_traces_are_refused() {
         path.display().to_string()
     };
     let broken = file("broken.json", "{\n  \"version\": 1,\n  \"scenario\": \n");
-    refused(&["replay", &broken], &["broken.json:3"]);
+    refused(&["replay", &broken], &["broken.json:4"]);
     let old = file("old.json", "{ \"version\": 99 }");
     refused(&["replay", &old], &["version 99"]);
     let saved = folder.path().join("saved.json").display().to_string();

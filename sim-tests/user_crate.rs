@@ -15,7 +15,8 @@ seedbed = { path = "SEEDBED" }
 serde = { version = "1", features = ["derive"] }
 
 [profile.dev]
-opt-level = 1
+opt-level = 2
+debug = "line-tables-only"
 
 [profile.dev.package."*"]
 opt-level = 3

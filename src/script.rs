@@ -16,6 +16,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::catalogue::Catalogue;
 use crate::engine::check::CheckOptions;
@@ -57,28 +58,51 @@ pub fn test_folder(catalogue: &Catalogue, folder: &Path) -> Vec<String> {
     files.sort();
     assert!(!files.is_empty(), "there is no scenario file in {}", folder.display());
     let update = std::env::var_os("UPDATE").is_some();
-    let (mut names, mut differences) = (Vec::new(), String::new());
-    for file in files {
-        let text = std::fs::read_to_string(&file).expect("a scenario file is readable text");
-        let mut rewritten = String::new();
-        for block in parse(&file, &text).unwrap_or_else(|bad| panic!("{bad}")) {
-            let name = block.command.split_whitespace().nth(1).unwrap_or_default();
-            names.push(name.to_owned());
-            let found = run(catalogue, &file, &block).unwrap_or_else(|bad| panic!("{bad}"));
-            if found != block.expected {
-                let place = format!("{}:{}: {}", file.display(), block.line, block.command);
-                let expected = &block.expected;
-                let _ = write!(differences, "{place}\nexpected:\n{expected}found:\n{found}\n");
-            }
-            let gap = if rewritten.is_empty() { "" } else { "\n" };
-            let _ = write!(rewritten, "{gap}{}{}\n----\n{found}", block.comments, block.command);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(test_file(catalogue, file, update));
         }
-        if update && rewritten != text {
-            crate::report::replace_file(&file, &rewritten).expect("the file can be written");
-        }
-    }
+        done
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let results: Vec<Tested> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join().expect("no worker panics"));
+        joined.flatten().collect()
+    });
+    let differences: String = results.iter().map(|tested| tested.differences.as_str()).collect();
     assert!(update || differences.is_empty(), "{differences}\nrun with UPDATE=1 to rewrite\n");
-    names
+    results.into_iter().flat_map(|tested| tested.names).collect()
+}
+
+/// What running one file came to.
+struct Tested {
+    names: Vec<String>,
+    differences: String,
+}
+
+fn test_file(catalogue: &Catalogue, file: &Path, update: bool) -> Tested {
+    let text = std::fs::read_to_string(file).expect("a scenario file is readable text");
+    let mut tested = Tested { names: Vec::new(), differences: String::new() };
+    let mut rewritten = String::new();
+    for block in parse(file, &text).unwrap_or_else(|bad| panic!("{bad}")) {
+        let name = block.command.split_whitespace().nth(1).unwrap_or_default();
+        tested.names.push(name.to_owned());
+        let found = run(catalogue, file, &block).unwrap_or_else(|bad| panic!("{bad}"));
+        if found != block.expected {
+            let place = format!("{}:{}: {}", file.display(), block.line, block.command);
+            let expected = &block.expected;
+            let _ = write!(tested.differences, "{place}\nexpected:\n{expected}found:\n{found}\n");
+        }
+        let gap = if rewritten.is_empty() { "" } else { "\n" };
+        let _ = write!(rewritten, "{gap}{}{}\n----\n{found}", block.comments, block.command);
+    }
+    if update && rewritten != text {
+        crate::report::replace_file(file, &rewritten).expect("the file can be written");
+    }
+    tested
 }
 
 fn parse(file: &Path, text: &str) -> Result<Vec<Block>, BadScript> {

@@ -4,13 +4,9 @@
 pub mod consensus;
 pub mod coordination;
 pub mod exclusion;
-#[cfg(test)]
-mod expected;
 pub mod layers;
 pub mod membership;
 pub mod replication;
-#[cfg(test)]
-mod small;
 
 use crate::catalogue::Catalogue;
 

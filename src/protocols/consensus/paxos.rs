@@ -396,36 +396,3 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         catalogue.add(card, move |numbers| Setup { expect, eager, ..ordinary(config, numbers) });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::engine::check::{CheckOptions, Verdict, check};
-    use crate::protocols::small;
-
-    /// The published counts: constants of the literature, never to be rewritten.
-    #[test]
-    fn the_yardstick_has_the_published_counts() {
-        for (clients, published) in [(1, (265, 482, 14)), (2, (16_668, 32_971, 21))] {
-            let numbers = Numbers { clients, calls: 2, ..Numbers::default() };
-            let checked = check(&Arc::new(yardstick(&numbers)), CheckOptions::default());
-            assert_eq!(checked.verdict, Verdict::Holds);
-            assert_eq!((checked.states, checked.transitions, checked.depth), published);
-        }
-    }
-
-    #[test]
-    fn one_value_is_decided() {
-        small::holds("paxos/single-decree");
-        small::holds("paxos/asks-again");
-    }
-
-    #[test]
-    fn broken_variants_decide_twice() {
-        small::breaks("paxos/forgetful", "agreement", 14);
-        small::breaks("paxos/ignores-accepted", "agreement", 12);
-        small::breaks("paxos/stale-promise", "agreement", 12);
-    }
-}

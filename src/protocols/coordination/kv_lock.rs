@@ -272,21 +272,3 @@ pub fn scenarios(catalogue: &mut Catalogue) {
     };
     catalogue.add(card, over_paxos);
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::protocols::small;
-
-    #[test]
-    fn one_text_excludes_over_every_service() {
-        small::holds("kv-lock/over-step");
-        small::holds("kv-lock/over-server");
-        small::holds("kv-lock/over-paxos");
-    }
-
-    #[test]
-    fn broken_variants_let_two_in() {
-        small::breaks("kv-lock/check-then-set", "mutual exclusion", 6);
-        small::breaks("kv-lock/blind-release", "mutual exclusion", 7);
-    }
-}

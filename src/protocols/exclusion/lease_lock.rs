@@ -583,36 +583,3 @@ fn timed_variants() -> Vec<Variant> {
         ),
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocols::small::{breaks, check, holds};
-
-    #[test]
-    fn a_fence_orders_the_writes_under_all_clocks() {
-        holds("lease-lock/fenced");
-        breaks("lease-lock/unfenced", L4, 11);
-    }
-
-    #[test]
-    fn a_margin_keeps_believers_apart_until_a_drift_or_a_pause() {
-        holds("lease-lock/believed");
-        breaks("lease-lock/no-margin", L3, 12);
-        breaks("lease-lock/believed-drift", L3, 10);
-        breaks("lease-lock/believed-paused", L3, 13);
-        breaks("lease-lock/phantom", L2, 4);
-    }
-
-    #[test]
-    fn a_server_that_forgets_to_wait_has_two_live_leases() {
-        breaks("lease-lock/forgetful", L1, 5);
-    }
-
-    #[test]
-    fn only_a_torn_step_shows_that_the_save_comes_late() {
-        breaks("lease-lock/save-after-send", ONCE, 5);
-        let untorn = check("lease-lock/save-after-send", |numbers| numbers.faults.torn = 0);
-        assert_eq!(untorn.verdict, "holds");
-    }
-}

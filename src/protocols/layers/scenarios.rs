@@ -104,21 +104,3 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         catalogue.add(card, move |n| Setup { expect, ..replicated(n, leaps) });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::protocols::small;
-
-    #[test]
-    fn services_are_their_object() {
-        small::holds("service/one-step");
-        small::holds("service/one-server");
-        small::holds("service/replicated");
-    }
-
-    #[test]
-    fn broken_services_apply_a_command_twice() {
-        small::breaks("service/forgets-requests", "linearizable", 8);
-        small::breaks("service/leaps", "linearizable", 15);
-    }
-}

@@ -368,16 +368,3 @@ fn large() -> Numbers {
         ..small()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocols::expected::shows_what_is_expected;
-
-    #[test]
-    fn small_worlds_show_what_is_expected() {
-        for (card, expect, change) in variants() {
-            shows_what_is_expected(card.name, setup(&card.small, expect, change));
-        }
-    }
-}

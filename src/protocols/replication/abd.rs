@@ -357,39 +357,3 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         broken(numbers, |config| Config { durable: false, ..config })
     });
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::protocols::small::{breaks, check, holds};
-
-    #[test]
-    fn one_writer_or_two_are_atomic() {
-        holds("abd/single-writer");
-        holds("abd/multi-writer");
-    }
-
-    #[test]
-    fn without_writing_back_an_old_value_is_read_after_a_new_one() {
-        breaks("abd/no-write-back", "linearizable", 7);
-    }
-
-    #[test]
-    fn a_replica_that_forgets_breaks_a_majority() {
-        holds("abd/crashes");
-        breaks("abd/volatile", "linearizable", 10);
-        let calm = check("abd/volatile", |numbers| numbers.faults.crashes = 0);
-        assert_eq!(calm.verdict, "holds", "only a crash makes a replica forget");
-    }
-
-    #[test]
-    fn lost_and_repeated_messages_do_no_harm() {
-        let lossy = check("abd/crashes", |numbers| {
-            numbers.faults.crashes = 0;
-            numbers.faults.losses = 2;
-        });
-        assert_eq!(lossy.verdict, "holds");
-        assert!(lossy.marks.contains("sends again"));
-        let repeated = check("abd/crashes", |numbers| numbers.faults.duplicates = 1);
-        assert_eq!(repeated.verdict, "holds");
-    }
-}
