@@ -13,6 +13,7 @@ mod toys;
 
 use std::path::Path;
 
+use seedbed::catalogue::Card;
 use seedbed::protocols::catalogue;
 use seedbed::world::Expect;
 
@@ -27,6 +28,15 @@ fn scenario_files() {
     }
 }
 
+/// The same text in a world that breaks one of its assumptions: a clock that drifts further, a
+/// pause, no bound on time. Their twins live in a kinder world.
+const BROKEN_BY_THE_WORLD: [&str; 3] =
+    ["lease-lock/believed-drift", "lease-lock/believed-paused", "lease-lock/phantom"];
+
+fn same_world(one: &Card, other: &Card) -> bool {
+    (&one.small, &one.large) == (&other.small, &other.large)
+}
+
 /// A variant that is expected to break a property stands beside a variant of the same protocol, with
 /// the same numbers, that has the property and keeps it.
 #[test]
@@ -39,7 +49,7 @@ fn every_broken_variant_has_a_correct_twin() {
         let twin = catalogue.iter().find(|other| {
             let theirs = other.card();
             theirs.name.split('/').next() == protocol
-                && (&theirs.small, &theirs.large) == (&card.small, &card.large)
+                && (same_world(theirs, card) || BROKEN_BY_THE_WORLD.contains(&card.name))
                 && other.expect(&theirs.small) == Expect::Holds
                 && other.properties(&theirs.small).contains(&property)
         });
