@@ -37,8 +37,8 @@ fn same_world(one: &Card, other: &Card) -> bool {
     (&one.small, &one.large) == (&other.small, &other.large)
 }
 
-/// A variant that is expected to break a property stands beside a variant of the same protocol, with
-/// the same numbers, that has the property and keeps it.
+/// A variant that is expected to break a property stands beside a variant of the same protocol,
+/// with the same numbers, that has the property and keeps it.
 #[test]
 fn every_broken_variant_has_a_correct_twin() {
     let catalogue = catalogue();

@@ -204,7 +204,7 @@ impl<P: Protocol> Cluster<P> {
                 log: Arc::clone(&log),
                 door: Arc::clone(&door),
             };
-            async move { node::run(home).await.expect("a simulated machine has a network and a disk") }
+            async move { node::run(home).await.expect("machines have a network and a disk") }
         };
         let machine = self.handle.create_node().name(node.to_string()).ip(address(node).ip());
         self.machines[node.index()] = Some(machine.init(boot).build());
