@@ -11,7 +11,7 @@
 //! * a bare loop over a heap, with none of that: what there is to lose.
 //! * madsim and turmoil, each as its own users would write the exchange.
 //!
-//! Times are medians; `cargo bench --bench simulator [-- WORD]` prints the table. Nothing here is asserted
+//! Times are medians; `cargo bench --bench simulator [-- WORD]` prints the table. Nothing is asserted
 //! about time, only that every run got every answer.
 
 mod bare;

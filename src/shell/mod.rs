@@ -14,7 +14,7 @@
 //! answered a call twice, delivered what was never sent or woke up with a wrong disk would be
 //! refused.
 //!
-//! Links are unordered here, also where a scenario asks for FIFO links, and nothing that the network
+//! Links are unordered here, also where one asks for FIFO links, and nothing that the network
 //! loses is sent again: a protocol that needs either is not to be hosted.
 //!
 //! What the shell assumes: datagrams may be lost, late and out of order, but are not duplicated

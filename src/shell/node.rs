@@ -196,7 +196,7 @@ impl<P: Protocol> Node<P> {
         self.perform(out.effects).await
     }
 
-    /// Performs the effects of a step in their order. Whoever kills nodes gets a chance before each.
+    /// Performs the effects of a step in their order. A killer of nodes gets a chance before each.
     async fn perform(&mut self, effects: Vec<Effect<P>>) -> io::Result<()> {
         for effect in effects {
             yield_now().await;
