@@ -11,8 +11,8 @@
 //! * a bare loop over a heap, with none of that: what there is to lose.
 //! * madsim and turmoil, each as its own users would write the exchange.
 //!
-//! Times are medians; `cargo bench --bench simulator [-- WORD]` prints the table. Nothing is asserted
-//! about time, only that every run got every answer.
+//! Times are medians; `cargo bench --bench simulator [-- WORD]` prints the table. Nothing asserts
+//! a time, only that every run got every answer.
 
 mod bare;
 mod on_madsim;
