@@ -1,4 +1,5 @@
-//! The simulator: many seeds of a large world, by the bare event loop over a [`System`].
+//! The simulator: many seeds of a large world, by the bare event loop over a
+//! [`System`](crate::world::System).
 //!
 //! A seed fixes everything. A run has two phases: in the first, calls are made under faults, within
 //! the scenario's budgets; then everything is healed, and open calls must finish.
