@@ -69,16 +69,7 @@ fn random<O: Object>(object: &O, ops: &[O::Op], draw: &mut Draw) -> History<O::O
         if calls.len() < size && !busy(process) && !is_over(process) && draw.below(2) == 0 {
             let op = ops[draw.below(ops.len())].clone();
             open.push((calls.len(), false));
-            let call = Call {
-                process,
-                op,
-                ret: None,
-                invoked: now,
-                returned: None,
-                line: None,
-                return_line: None,
-            };
-            calls.push(call);
+            calls.push(Call::open(process, op, now));
         } else if !open.is_empty() {
             let chosen = draw.below(open.len());
             let (call, done) = open[chosen];
@@ -242,15 +233,7 @@ fn busy(clients: u32, size: usize) -> Vec<Call<register::Op<usize>, register::Re
         if let Some(process) = idle.pop_if(|_| calls.len() < size) {
             let op = if draw.below(2) == 0 { Read } else { Write(calls.len() + 1) };
             open.push(calls.len());
-            calls.push(Call {
-                process,
-                op,
-                ret: None,
-                invoked: now,
-                returned: None,
-                line: None,
-                return_line: None,
-            });
+            calls.push(Call::open(process, op, now));
             continue;
         }
         let chosen = draw.below(open.len());

@@ -16,7 +16,7 @@ use edn_format::{Value, emit_str};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Call, History, HistoryError, Recorder, edn, jepsen_log};
+use super::{Call, Happening, History, HistoryError, Recorder, edn, jepsen_log};
 use crate::object::{CasRegister, Kv, Object, Register, cas_register, kv, register};
 
 /// Why a file is no history.
@@ -219,19 +219,31 @@ fn record<O: Import>(
     nil: NilReads,
 ) -> Result<(), String> {
     let text = |error: HistoryError| error.to_string();
-    let Process::Client(process) = event.process else { return Ok(()) };
+    let Process::Client(process) = event.process else {
+        let what = Happening::Fault(said(event));
+        calls.happens(what, None, Some(event.line));
+        return Ok(());
+    };
     if event.kind == Kind::Invoke {
-        return calls.invoke(process, O::op(event)?, Some(event.line)).map_err(text);
+        return calls.invoke(process, O::op(event)?, Some(event.line)).map(drop).map_err(text);
     }
     let call: &Call<O::Op, O::Ret> = calls.open(process).map_err(text)?;
     match event.kind {
         Kind::Invoke => Ok(()),
         Kind::Ok => {
             let ret = O::ret(&call.op, event, nil)?;
-            calls.returns(process, ret, Some(event.line)).map_err(text)
+            calls.returns(process, ret, Some(event.line)).map(drop).map_err(text)
         }
-        Kind::Fail => calls.fails(process).map_err(text),
+        Kind::Fail => calls.fails(process, Some(event.line)).map_err(text),
         Kind::Info => calls.gives_up(process).map_err(text),
+    }
+}
+
+/// What somebody who makes no calls says.
+fn said(event: &Event) -> String {
+    match &event.value {
+        Value::Nil => event.function.clone(),
+        value => format!("{} {}", event.function, emit_str(value)),
     }
 }
 

@@ -8,10 +8,12 @@
 //! verdicts wrong, so the tests in this file hold every object to them.
 
 pub mod cas_register;
+pub mod deed;
 pub mod kv;
 pub mod register;
 
 pub use cas_register::CasRegister;
+pub use deed::{Deed, Kind};
 pub use kv::Kv;
 pub use register::Register;
 
@@ -27,6 +29,8 @@ pub trait Object: Clone + Debug + Send + Sync + 'static {
     type Op: Value;
     /// What it answers.
     type Ret: Value;
+    /// What it holds, as its deeds name it.
+    type Held: Value;
 
     /// The state before the first operation.
     fn init(&self) -> Self::State;
@@ -53,6 +57,22 @@ pub trait Object: Clone + Debug + Send + Sync + 'static {
     /// The value that a call is about, such that erasing *all* calls about one value from a legal
     /// order of calls leaves a legal order. Calls that name none must stay legal in that, too.
     fn about(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> Option<String> {
+        None
+    }
+
+    /// What kind of object each of its parts is. Whether a call is a deed of that kind is told by
+    /// `deed`, so this alone promises nothing.
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    /// What each part of a memory holds before the first write.
+    fn initial(&self) -> Option<Self::Held> {
+        None
+    }
+
+    /// The call as a deed upon its part, if it is one of the object's kind.
+    fn deed(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> Option<Deed<Self::Held>> {
         None
     }
 }
@@ -132,6 +152,7 @@ mod tests {
             type State = u32;
             type Op = u32;
             type Ret = u32;
+            type Held = u32;
             fn init(&self) -> u32 {
                 0
             }
