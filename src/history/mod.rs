@@ -9,9 +9,12 @@
 //! never returns: it may take effect at any time after its invocation, or never.
 
 pub mod edn;
+pub mod export;
 pub mod import;
 pub mod jepsen_log;
+pub mod json_lines;
 pub mod label;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 
@@ -109,6 +112,9 @@ pub enum HistoryError {
     #[error("process {0} makes a call while its last one, {1}, has not returned")]
     TwoOpenCalls(u32, String),
     /// Time goes forward.
+    #[error("time runs backwards: {0} comes after {1}")]
+    TimeRunsBackwards(u64, u64),
+    /// Time goes forward within a call, too.
     #[error("a call of process {0} returns before it is invoked")]
     ReturnsTooEarly(u32),
     /// An answer comes with a return.
@@ -189,12 +195,14 @@ pub struct Recorder<Op, Ret> {
     /// For each process its last call, until that returns or fails.
     open: BTreeMap<u32, usize>,
     now: u64,
+    /// What the clock said last.
+    told: Option<u64>,
 }
 
 impl<Op, Ret> Default for Recorder<Op, Ret> {
     fn default() -> Self {
         let (calls, failed, marks) = (Vec::new(), Vec::new(), Vec::new());
-        Recorder { calls, failed, marks, open: BTreeMap::new(), now: 0 }
+        Recorder { calls, failed, marks, open: BTreeMap::new(), now: 0, told: None }
     }
 }
 
@@ -267,6 +275,27 @@ impl<Op, Ret> Recorder<Op, Ret> {
             }
         }
         Ok(History::new(kept)?.beside(gone, self.marks))
+    }
+
+    /// The next event is at this time, by a clock that never goes back. Of events at one time, the
+    /// one that is told first was first.
+    pub fn clock(&mut self, time: u64) -> Result<(), HistoryError> {
+        let before = self.told.replace(time).unwrap_or(0);
+        self.now = self.now.max(time.saturating_sub(1));
+        match time < before {
+            true => Err(HistoryError::TimeRunsBackwards(time, before)),
+            false => Ok(()),
+        }
+    }
+
+    /// How many calls were made.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// True if no call was made.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
     }
 
     fn tick(&mut self) -> u64 {

@@ -10,12 +10,21 @@
 pub mod cas_register;
 pub mod deed;
 pub mod kv;
+pub mod pool;
+pub mod priority_queue;
+pub mod queue;
 pub mod register;
+pub mod set;
+pub mod stack;
 
 pub use cas_register::CasRegister;
 pub use deed::{Deed, Kind};
 pub use kv::Kv;
+pub use priority_queue::PriorityQueue;
+pub use queue::Queue;
 pub use register::Register;
+pub use set::Set;
+pub use stack::Stack;
 
 use std::fmt::Debug;
 
@@ -141,6 +150,33 @@ mod tests {
             ops.extend([kv::Op::cas(key, None, Some("y")), kv::Op::cas(key, None, None)]);
         }
         keeps_promises(&Kv, &ops);
+    }
+
+    #[test]
+    fn collections_keep_their_promises() {
+        use pool::Op::{Put, Take};
+        let ops = [Put(1), Put(2), Put(3), Take, Take];
+        keeps_promises(&Queue::default(), &ops);
+        keeps_promises(&Stack::default(), &ops);
+        keeps_promises(&PriorityQueue::default(), &ops);
+        use set::Op::{Add, Has, Remove};
+        let ops = [Add(1), Add(2), Remove(1), Remove(2), Has(1), Has(2)];
+        keeps_promises(&Set::default(), &ops);
+    }
+
+    #[test]
+    fn collections_take_out_in_their_own_order() {
+        use pool::Op::{Put, Take};
+        fn taken<O: Object<Op = pool::Op<u32>, Ret = pool::Ret<u32>>>(object: &O) -> Vec<u32> {
+            let mut state = object.init();
+            let ops = [Put(2), Put(1), Put(2), Put(3), Take, Take, Take, Take, Take];
+            let rets = ops.iter().map(|op| object.apply(&mut state, op));
+            rets.filter_map(|ret| if let pool::Ret::Taken(value) = ret { value } else { None })
+                .collect()
+        }
+        assert_eq!(taken(&Queue::default()), [2, 1, 2, 3]);
+        assert_eq!(taken(&Stack::default()), [3, 2, 1, 2]);
+        assert_eq!(taken(&PriorityQueue::default()), [1, 2, 2, 3]);
     }
 
     #[test]
