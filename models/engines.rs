@@ -3,6 +3,7 @@
 
 mod checking;
 mod lifting;
+mod shrinking;
 mod simulating;
 
 use seedbed::protocol::{Input, NodeId, Outbox};

@@ -10,6 +10,7 @@ mod command_line;
 mod guarantees;
 mod house;
 mod raft_rs;
+mod regressions;
 mod sockets;
 mod user_crate;
 

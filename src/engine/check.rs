@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property as Expectation};
 
 use crate::protocol::Checkable;
+use crate::report::svg;
 use crate::world::{Action, Setup, World};
 
 use super::progress::Progress;
@@ -197,7 +198,10 @@ impl<P: Checkable> Model for WorldModel<P> {
     }
 
     fn as_svg(&self, path: Path<World<P>, Action<P>>) -> Option<String> {
-        Some(crate::report::svg::draw(&path.into_vec()))
+        let path = path.into_vec();
+        let broken = path.last().and_then(|(world, _)| self.examiner.examine(world));
+        let diagram = crate::report::diagram::diagram(&path, broken.as_ref());
+        Some(svg::draw(&diagram, svg::Scale::Step))
     }
 }
 

@@ -133,12 +133,16 @@ impl<P: Protocol> Examiner<P> {
 impl<P: Checkable> Examiner<P> {
     /// The first property that is broken in a state, in the order of the setup.
     pub fn examine(&self, world: &World<P>) -> Option<Violation> {
+        self.so_far(world).or_else(|| self.at_rest(world))
+    }
+
+    /// The first property that is broken in a state, whatever comes later.
+    pub fn so_far(&self, world: &World<P>) -> Option<Violation> {
         let system = &world.system;
         self.system(system)
             .or_else(|| NodeId::all(self.setup.nodes()).find_map(|node| self.node(system, node)))
             .or_else(|| self.history(&system.history))
             .or_else(|| self.deadlock(world))
-            .or_else(|| self.settled(world))
     }
 
     fn deadlock(&self, world: &World<P>) -> Option<Violation> {
@@ -147,7 +151,7 @@ impl<P: Checkable> Examiner<P> {
     }
 
     /// Settles the world, where all calls have been made, and judges the fixed point.
-    fn settled(&self, world: &World<P>) -> Option<Violation> {
+    pub fn at_rest(&self, world: &World<P>) -> Option<Violation> {
         let wanted = |property: &&Property<P>| matches!(property, Property::Settled(..));
         self.setup.properties.iter().find(wanted)?;
         if (0..world.system.programs.len()).any(|program| world.system.unfinished(program)) {

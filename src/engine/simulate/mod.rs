@@ -18,7 +18,7 @@ use std::time::Instant;
 
 #[cfg(madsim)]
 pub use hosted::hosted;
-pub use run::{Run, run};
+pub use run::{CALLS_RETURN, Run, run};
 
 use crate::protocol::Protocol;
 use crate::world::{Action, Digest, Setup};
