@@ -117,7 +117,7 @@ pub struct Check {
     /// Which search
     #[arg(long, value_enum, default_value_t)]
     pub engine: Search,
-    /// Threads; on more than one a counterexample may not be shortest
+    /// Threads; on more than one stateright's counterexamples may not be shortest
     #[arg(long, default_value = "1")]
     pub threads: NonZeroUsize,
     /// Gives up after so many generated states

@@ -1,4 +1,4 @@
-//! Exhaustive checking on stateright.
+//! Exhaustive checking: by the compact engine, or on stateright, which is its oracle.
 //!
 //! The world is the model: not `ActorModel`, whose timers carry no time, whose crashes fall only
 //! between steps, and whose fingerprints collide. stateright 0.31 lets a later discovery overwrite
@@ -24,8 +24,10 @@ use super::verify::{Examiner, Violation};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Search {
-    /// stateright, breadth first: counterexamples are shortest on one thread.
+    /// The compact engine, breadth first: counterexamples are shortest on any number of threads.
     #[default]
+    Compact,
+    /// stateright, breadth first: counterexamples are shortest on one thread.
     StaterightBfs,
     /// stateright, depth first.
     StaterightDfs,
@@ -207,6 +209,9 @@ impl<P: Checkable> Model for WorldModel<P> {
 
 /// Exhausts the world of a set-up, or says what stopped it.
 pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Checked<P> {
+    if options.search == Search::Compact {
+        return super::compact::check(setup, options);
+    }
     let begin = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
     let mut builder = WorldModel::for_search(setup, Arc::clone(&stop))
@@ -221,7 +226,9 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
     }
     match options.search {
         Search::StaterightBfs => conclude(builder.spawn_bfs(), &stop, begin, options),
-        Search::StaterightDfs => conclude(builder.spawn_dfs(), &stop, begin, options),
+        Search::Compact | Search::StaterightDfs => {
+            conclude(builder.spawn_dfs(), &stop, begin, options)
+        }
     }
 }
 

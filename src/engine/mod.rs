@@ -1,6 +1,7 @@
 //! The engines: thin loops over one world.
 
 pub mod check;
+pub mod compact;
 pub mod explore;
 pub mod follow;
 pub mod lift;
@@ -216,6 +217,7 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(CheckReport {
             scenario: self.card.name.to_owned(),
             engine: match options.search {
+                Search::Compact => "compact",
                 Search::StaterightBfs => "stateright-bfs",
                 Search::StaterightDfs => "stateright-dfs",
             },
