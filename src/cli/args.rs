@@ -1,7 +1,6 @@
 //! The arguments.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -54,11 +53,11 @@ pub struct Run {
     /// Which seeds, the end excluded
     #[arg(long, value_parser = seeds, default_value = "0..1000")]
     pub seeds: Range<u64>,
-    /// Where reports go
-    #[arg(long, default_value = "reports")]
-    pub out: PathBuf,
+    /// Where reports go: `reports` for all scenarios, nowhere for some if it is not given
+    #[arg(long)]
+    pub out: Option<PathBuf>,
     /// Threads
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// One JSON object
     #[arg(long)]
@@ -67,13 +66,7 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Run {
-            globs: Vec::new(),
-            seeds: 0..1000,
-            out: PathBuf::from("reports"),
-            jobs: cores(),
-            json: false,
-        }
+        Run { globs: Vec::new(), seeds: 0..1000, out: None, jobs: cores(), json: false }
     }
 }
 
@@ -88,7 +81,7 @@ pub struct Simulate {
     #[arg(long, value_enum, default_value_t)]
     pub runner: Runner,
     /// Threads; the results don't depend on it
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// Ends at the first seed that fails
     #[arg(long)]
@@ -118,8 +111,8 @@ pub struct Check {
     #[arg(long, value_enum, default_value_t)]
     pub engine: Search,
     /// Threads; on more than one stateright's counterexamples may not be shortest
-    #[arg(long, default_value = "1")]
-    pub threads: NonZeroUsize,
+    #[arg(long, default_value = "1", value_parser = threads)]
+    pub threads: usize,
     /// Gives up after so many generated states
     #[arg(long)]
     pub max_states: Option<usize>,
@@ -221,7 +214,7 @@ pub struct Shrink {
     #[arg(long, default_value_t = ShrinkOptions::default().states_max)]
     pub max_states: usize,
     /// Threads
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// One JSON object
     #[arg(long)]
@@ -254,6 +247,13 @@ fn cores() -> usize {
 }
 
 /// A range of seeds, `A..B`.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1024) => Ok(threads),
+        _ => Err("that is no number of threads from 1 to 1024".to_owned()),
+    }
+}
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let (first, end) = text.split_once("..").ok_or("a range of seeds is A..B, as in 0..100")?;
     let number =

@@ -1,5 +1,7 @@
 //! The main job: every scenario is checked and simulated, and what it guarantees is written down.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 use wildmatch::WildMatch;
 
@@ -14,50 +16,64 @@ use crate::report::{Agreement, replace_file};
 use super::args::Run;
 use super::{Bad, Status};
 
+/// The report's file.
+const REPORT: &str = "guarantees.json";
+
 /// The states that the main job generates of a world at the most.
 const STATES_MAX: usize = 20_000_000;
 
 /// The logs that the main job lifts of each scenario: to lift one costs more than to run it.
 const LIFTED: u64 = 100;
 
-/// Checks and simulates the scenarios; writes `guarantees.json` and `guarantees.md`, of these
-/// scenarios only.
+/// Checks and simulates the scenarios; writes `guarantees.json` and `guarantees.md`: of all of them
+/// into `reports`, of some only into a folder that is named.
 pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     let scenarios = chosen(catalogue, &options.globs)?;
-    let path = options.out.join("guarantees.json");
-    let unwritable =
-        |error: std::io::Error| Bad(format!("{} can't be written: {error}", path.display()));
-    // Better now than after minutes of work.
-    std::fs::create_dir_all(&options.out).map_err(unwritable)?;
-    tempfile::NamedTempFile::new_in(&options.out).map_err(unwritable)?;
+    let all = options.globs.is_empty();
+    let out = options.out.clone().or_else(|| all.then(|| PathBuf::from("reports")));
+    if let Some(out) = &out {
+        // Better now than after minutes of work.
+        std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+        tempfile::NamedTempFile::new_in(out).map_err(|error| unwritable(out, &error))?;
+    }
     let mut lines: Vec<Guarantee> = Vec::new();
     for scenario in &scenarios {
+        let line = one(*scenario, options)?;
         if progress::interrupted() {
+            eprintln!("seedbed: it was interrupted; no report is written");
             return Ok(Agreement::Undecided.status());
         }
-        let line = one(*scenario, options)?;
         if !options.json {
-            println!("{line}");
+            say!("{line}");
         }
         lines.push(line);
     }
     let table = json!({ "version": 1, "scenarios": lines });
-    let text = serde_json::to_string_pretty(&table).expect("a report is plain data");
-    replace_file(&path, &(text + "\n")).map_err(unwritable)?;
-    replace_file(&path.with_extension("md"), &guarantees::table(&lines)).map_err(unwritable)?;
-    let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
-    if options.json {
-        println!("{table}");
-    } else {
-        let as_expected = lines.iter().filter(|line| line.agreement == Agreement::AsExpected);
-        println!(
-            "{} of {} scenarios are as expected; {} says more",
-            as_expected.count(),
-            lines.len(),
-            path.display()
-        );
+    if let Some(out) = &out {
+        write(out, &table, &lines)?;
     }
+    if options.json {
+        say!("{table}");
+    } else {
+        let good = lines.iter().filter(|line| line.agreement == Agreement::AsExpected).count();
+        let more = out.map(|out| format!("; {} says more", out.join(REPORT).display()));
+        let more = more.unwrap_or_default();
+        say!("{good} of {} scenarios are as expected{more}", lines.len());
+    }
+    let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
     Ok(worst.status())
+}
+
+fn write(out: &Path, table: &serde_json::Value, lines: &[Guarantee]) -> Result<(), Bad> {
+    let path = out.join(REPORT);
+    let text = serde_json::to_string_pretty(table).expect("a report is plain data");
+    replace_file(&path, &(text + "\n")).map_err(|error| unwritable(&path, &error))?;
+    let path = path.with_extension("md");
+    replace_file(&path, &guarantees::table(lines)).map_err(|error| unwritable(&path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Bad {
+    Bad(format!("{} can't be written: {error}", path.display()))
 }
 
 pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {

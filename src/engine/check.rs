@@ -167,7 +167,7 @@ impl<P: Checkable> Model for WorldModel<P> {
     type Action = Action<P>;
 
     fn init_states(&self) -> Vec<World<P>> {
-        let starts = World::starts(&self.setup).into_iter();
+        let starts = World::starts(&self.setup);
         starts.map(|(world, _)| self.with_marks_taken(world)).collect()
     }
 
@@ -271,7 +271,7 @@ fn with_start<P: Checkable>(
 ) -> Vec<Action<P>> {
     let path = path.into_vec();
     let first = &path[0].0;
-    let mut starts = World::starts(&model.setup).into_iter();
+    let mut starts = World::starts(&model.setup);
     let start = starts.find(|(world, _)| world == first).map(|(_, action)| action);
     let start = start.expect("a path begins where a world starts");
     std::iter::once(start).chain(path.into_iter().filter_map(|(_, action)| action)).collect()

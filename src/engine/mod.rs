@@ -22,7 +22,7 @@ use crate::report::{
     Agreement, CheckReport, FailedSeed, SimulateReport, check_agrees, halves, peak_bytes,
     simulate_agrees,
 };
-use crate::world::{Action, Expect, Numbers, Setup};
+use crate::world::{Action, BadNumber, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
 use follow::Followed;
@@ -77,6 +77,12 @@ pub trait Engines: Send + Sync {
 
     /// What is expected of the world with these numbers.
     fn expect(&self, numbers: &Numbers) -> Expect;
+
+    /// The numbers of the world that these make: some scenarios decide a few themselves.
+    ///
+    /// # Errors
+    /// If they make none.
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber>;
 
     /// The names of the world's properties.
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str>;
@@ -192,6 +198,11 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn expect(&self, numbers: &Numbers) -> Expect {
         self.setup(numbers).expect
+    }
+
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber> {
+        let setup = self.setup(numbers);
+        setup.fits().map(|()| setup.numbers.clone())
     }
 
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {
@@ -347,6 +358,11 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
 
     fn expect(&self, numbers: &Numbers) -> Expect {
         self.0.setup(numbers).expect
+    }
+
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber> {
+        let setup = self.0.setup(numbers);
+        setup.fits().map(|()| setup.numbers.clone())
     }
 
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {

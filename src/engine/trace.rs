@@ -62,6 +62,14 @@ pub enum BadTrace {
         /// Its version.
         found: u64,
     },
+    /// Its numbers are those of no world.
+    #[error("{file}: its numbers are those of no world: {reason}")]
+    Numbers {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A step is not enabled.
     #[error("step {step} of the trace, `{action}`, is not enabled there")]
     Disabled {
@@ -97,7 +105,10 @@ impl TraceFile {
         {
             return Err(BadTrace::Version { file, found });
         }
-        serde_json::from_str(&text).map_err(|error| malformed(&error))
+        let trace: TraceFile = serde_json::from_str(&text).map_err(|error| malformed(&error))?;
+        let numbers = trace.numbers.validate();
+        numbers.map_err(|reason| BadTrace::Numbers { file: file.clone(), reason })?;
+        Ok(trace)
     }
 
     /// Writes it to a file, which is replaced at once or not at all.
@@ -130,7 +141,7 @@ pub fn replay<P: Checkable>(
     trace: &[String],
 ) -> Result<Replayed<P>, BadTrace> {
     let first = trace.first().map_or("", String::as_str);
-    let mut starts = World::starts(setup).into_iter();
+    let mut starts = World::starts(setup);
     let start = starts.find(|(_, action)| action.to_string() == first);
     let (mut world, start) = start.ok_or_else(|| BadTrace::Start(first.to_owned()))?;
     let examiner = Examiner::new(setup);
@@ -201,7 +212,7 @@ fn difference<P: Checkable>(before: &World<P>, after: &World<P>) -> Vec<String> 
 /// If the path has an action that is not enabled.
 pub fn explorer_path<P: Checkable>(setup: &Arc<Setup<P>>, replayed: &Replayed<P>) -> String {
     let first = &replayed.path[0].0;
-    let start = World::starts(setup).into_iter().position(|(world, _)| world == *first);
+    let start = World::starts(setup).position(|(world, _)| world == *first);
     let mut indices = vec![start.expect("a path begins where a world starts").to_string()];
     for (world, action) in &replayed.path {
         let Some(action) = action else { break };

@@ -209,7 +209,7 @@ mod tests {
         let delay = Some((1, 2));
         let numbers = Numbers { nodes: 2, clients: 0, clocks, delay, ..Numbers::default() };
         let setup = Arc::new(Setup::<Counter>::new(most, &numbers, |_| None));
-        let mut world = World::starts(&setup).swap_remove(0).0;
+        let mut world = World::starts(&setup).next().unwrap().0;
         world.system.left.crashes = 1;
         world.unshare(&Happening::Crash(NodeId(1), false).into());
         world.apply(&Happening::Crash(NodeId(1), false).into()).unwrap();

@@ -109,7 +109,7 @@ fn broken_at_the_end<P: Checkable>(
     shared: &Shared<P>,
     trace: &[crate::world::Action<P>],
 ) -> Violation {
-    let mut starts = World::starts(&shared.setup).into_iter();
+    let mut starts = World::starts(&shared.setup);
     let start = starts.find(|(_, action)| *action == trace[0]);
     let (mut world, _) = start.expect("a path begins with a start");
     for action in &trace[1..] {

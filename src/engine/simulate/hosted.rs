@@ -68,7 +68,7 @@ fn judge<P: Checkable>(
     marks: &mut BTreeSet<&'static str>,
 ) -> Option<Violation> {
     let examiner = Examiner::new(setup);
-    let mut starts = World::starts(setup).into_iter();
+    let mut starts = World::starts(setup);
     let start = starts.find(|(_, action)| *action == lifted.path[0]);
     let (mut world, _) = start.expect("a lifted path begins where a world starts");
     for action in &lifted.path[1..] {
