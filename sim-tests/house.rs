@@ -19,9 +19,9 @@ const FORBIDDEN: [&str; 12] = [
 ];
 
 const COLUMNS_MAX: usize = 100;
-const FUNCTION_LINES_MAX: usize = 110;
+const FUNCTION_LINES_MAX: usize = 70;
 /// A protocol's `step` is one `match` over all that can happen, to be read as a table.
-const STEP_LINES_MAX: usize = 110;
+const STEP_LINES_MAX: usize = 90;
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -97,7 +97,7 @@ fn files_open_with_prose() {
     for (path, text) in sources("src/protocols") {
         let header = text.lines().take_while(|line| line.starts_with("//!")).count();
         let is_mod = path.file_name().is_some_and(|name| name == "mod.rs");
-        assert!(is_mod || header >= 2, "{} says too little of itself", path.display());
+        assert!(is_mod || header >= 5, "{} says too little of itself", path.display());
     }
 }
 

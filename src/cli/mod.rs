@@ -23,7 +23,7 @@ use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::verify::Violation;
 use crate::engine::{Engines, Retold};
 use crate::report::{Agreement, CheckReport, SimulateReport};
-use crate::world::{Expect, Numbers};
+use crate::world::Numbers;
 
 use args::{Args, Check, Command, Explore, Judge, Replay, Simulate};
 
@@ -108,10 +108,7 @@ fn worst(agreements: impl Iterator<Item = Agreement>) -> u8 {
 }
 
 fn list(catalogue: &Catalogue, as_json: bool) -> Status {
-    let expected = |scenario: &dyn Engines| match scenario.expect(&scenario.card().small) {
-        Expect::Holds => "holds".to_owned(),
-        Expect::Breaks(property) => format!("breaks \"{property}\""),
-    };
+    let expected = |scenario: &dyn Engines| scenario.expect(&scenario.card().small).to_string();
     if as_json {
         let rows = catalogue.iter().map(|scenario| {
             let card = scenario.card();

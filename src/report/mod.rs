@@ -137,12 +137,10 @@ pub fn check_agrees(
     property: Option<&str>,
     missing: bool,
 ) -> Agreement {
-    match (verdict, expect) {
+    match (verdict, expect.broken()) {
         ("incomplete", _) => Agreement::Undecided,
-        ("holds", Expect::Holds) if !missing => Agreement::AsExpected,
-        ("violated", Expect::Breaks(expected)) if property == Some(expected) => {
-            Agreement::AsExpected
-        }
+        ("holds", None) if !missing => Agreement::AsExpected,
+        ("violated", Some(expected)) if property == Some(expected) => Agreement::AsExpected,
         _ => Agreement::Otherwise,
     }
 }
@@ -152,13 +150,13 @@ pub fn simulate_agrees(expect: Expect, report: &SimulateReport) -> Agreement {
     let broken = |property: &str| report.violations.iter().any(|v| v.property == property);
     let sound = report.unliftable.is_empty() && report.nondeterministic.is_empty();
     let none = report.violations.is_empty();
-    match expect {
+    match expect.broken() {
         _ if !sound => Agreement::Otherwise,
-        Expect::Breaks(property) if broken(property) => Agreement::AsExpected,
+        Some(property) if broken(property) => Agreement::AsExpected,
         // The seeds ran out before they met what is there.
-        Expect::Breaks(_) if none => Agreement::Undecided,
-        Expect::Holds if none && report.cut_short.is_none() => Agreement::AsExpected,
-        Expect::Holds if none => Agreement::Undecided,
+        Some(_) if none => Agreement::Undecided,
+        None if none && report.cut_short.is_none() => Agreement::AsExpected,
+        None if none => Agreement::Undecided,
         _ => Agreement::Otherwise,
     }
 }

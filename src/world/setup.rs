@@ -186,6 +186,35 @@ pub enum Expect {
     Holds,
     /// This property is broken, by the checker and under some seed.
     Breaks(&'static str),
+    /// The same: but the text is the correct one, in a world that breaks what it assumes.
+    BreaksWithout {
+        /// The property.
+        property: &'static str,
+        /// What its world does not keep.
+        assumption: &'static str,
+    },
+}
+
+impl Expect {
+    /// The property that is to break.
+    pub fn broken(self) -> Option<&'static str> {
+        match self {
+            Expect::Holds => None,
+            Expect::Breaks(property) | Expect::BreaksWithout { property, .. } => Some(property),
+        }
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expect::Holds => write!(f, "holds"),
+            Expect::Breaks(property) => write!(f, "breaks \"{property}\""),
+            Expect::BreaksWithout { property, assumption } => {
+                write!(f, "breaks \"{property}\" for want of {assumption}")
+            }
+        }
+    }
 }
 
 /// A scenario, ready to become a world.

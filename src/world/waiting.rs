@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::protocol::{Chance, Delay, Input, Mark, NodeId, Outbox, Protocol, Reading};
 
 use super::action::{Action, Happening};
-use super::{Clocks, InFlight, Interval, Links, Pending, Setup, Status, System, Tearing};
+use super::{Clocks, Faults, InFlight, Interval, Links, Pending, Setup, Status, System, Tearing};
 
 /// A message in flight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,15 +124,8 @@ impl<P: Protocol> World<P> {
         let World { system, waiting } = self;
         let mut outbox = Outbox::new(Chance::Listed(action.draws.clone()));
         let out = &mut outbox;
-        let torn = match action.torn {
-            None => Tearing::Not,
-            Some(torn) => {
-                spend(system.left.crashes, "crash")?;
-                spend(system.left.torn, "torn step")?;
-                spend(system.left.lost_saves + u32::from(!torn.loses_saves), "loss of saves")?;
-                Tearing::At(torn)
-            }
-        };
+        pay(&mut system.left, action)?;
+        let torn = action.torn.map_or(Tearing::Not, Tearing::At);
         match &action.did {
             Start => return Err(Refused("the world has started".to_owned())),
             Tick(ticks) => {
@@ -146,14 +139,8 @@ impl<P: Protocol> World<P> {
                 let input = Input::Recv(*from, msg.clone());
                 system.step(*to, input, torn, out, waiting);
             }
-            Lose(from, to, msg) => {
-                system.left.losses = spend(system.left.losses, "loss")?;
-                waiting.lose(*from, *to, msg)?;
-            }
-            Duplicate(from, to, msg) => {
-                system.left.duplicates = spend(system.left.duplicates, "duplicate")?;
-                waiting.duplicate(*from, *to, msg)?;
-            }
+            Lose(from, to, msg) => waiting.lose(*from, *to, msg)?,
+            Duplicate(from, to, msg) => waiting.duplicate(*from, *to, msg)?,
             Fire(node, timer) => {
                 up(system, *node)?;
                 waiting.take_timer(*node, timer)?;
@@ -166,7 +153,6 @@ impl<P: Protocol> World<P> {
                 system.call(program, next, torn, out, waiting);
             }
             Cancel(call) => {
-                system.left.cancels = spend(system.left.cancels, "cancelled call")?;
                 let program = usize::from(call.process.0) % system.programs.len();
                 let open = system.programs[program].open.filter(|(open, _)| open == call);
                 let (_, node) = open.ok_or_else(|| Refused(format!("{call} is not open")))?;
@@ -174,29 +160,17 @@ impl<P: Protocol> World<P> {
                 system.cancel(program, torn, out, waiting);
             }
             Partition(cut) => {
-                system.left.partitions = spend(system.left.partitions, "partition")?;
                 system.cut = Some(*cut);
                 if system.setup.numbers.in_flight == InFlight::Dropped {
                     waiting.flights.retain(|f| !system.blocked(f.from, f.to));
                 }
             }
             Heal => system.cut = None,
-            Crash(node, loses_saves) => {
-                system.left.crashes = spend(system.left.crashes, "crash")?;
-                if *loses_saves {
-                    system.left.lost_saves = spend(system.left.lost_saves, "loss of saves")?;
-                }
-                system.crash(*node, *loses_saves, waiting);
-            }
-            Restart(node) => {
-                system.boot(*node, torn, out, waiting);
-            }
-            Join(node) => {
-                system.left.joins = spend(system.left.joins, "join")?;
+            Crash(node, loses_saves) => system.crash(*node, *loses_saves, waiting),
+            Restart(node) | Join(node) => {
                 system.boot(*node, torn, out, waiting);
             }
             Pause(node) => {
-                system.left.pauses = spend(system.left.pauses, "pause")?;
                 system.pause(*node);
                 waiting.pause(*node);
             }
@@ -204,10 +178,7 @@ impl<P: Protocol> World<P> {
                 system.resume(*node);
                 waiting.pauses.retain(|(paused, _)| paused != node);
             }
-            Jump(node, by) => {
-                system.left.jumps = spend(system.left.jumps, "jump")?;
-                system.jump(*node, *by);
-            }
+            Jump(node, by) => system.jump(*node, *by),
         }
         system.eager_calls(out, waiting);
         Ok(())
@@ -251,8 +222,39 @@ pub(super) fn following(taken: &[u32], of: &[u32]) -> Option<Vec<u32>> {
     Some(next)
 }
 
-fn spend(budget: u32, what: &str) -> Result<u32, Refused> {
-    budget.checked_sub(1).ok_or_else(|| Refused(format!("no {what} is left in the budget")))
+/// Takes what an action costs from the budgets of faults. A torn step is only asked whether it can
+/// be paid: the crash within it pays, and only if the step does come to its point.
+fn pay(left: &mut Faults, action: &Action<impl Protocol>) -> Result<(), Refused> {
+    use Happening::*;
+    if let Some(torn) = action.torn {
+        spend(&mut left.crashes.clone(), "crash")?;
+        spend(&mut left.torn.clone(), "torn step")?;
+        if torn.loses_saves {
+            spend(&mut left.lost_saves.clone(), "loss of saves")?;
+        }
+    }
+    match &action.did {
+        Lose(..) => spend(&mut left.losses, "loss"),
+        Duplicate(..) => spend(&mut left.duplicates, "duplicate"),
+        Cancel(_) => spend(&mut left.cancels, "cancelled call"),
+        Partition(_) => spend(&mut left.partitions, "partition"),
+        Join(_) => spend(&mut left.joins, "join"),
+        Pause(_) => spend(&mut left.pauses, "pause"),
+        Jump(..) => spend(&mut left.jumps, "jump"),
+        Crash(_, loses_saves) => {
+            spend(&mut left.crashes, "crash")?;
+            if *loses_saves { spend(&mut left.lost_saves, "loss of saves") } else { Ok(()) }
+        }
+        Start | Tick(_) | Deliver(..) | Fire(..) | Call(..) | Heal | Restart(_) | Resume(_) => {
+            Ok(())
+        }
+    }
+}
+
+fn spend(budget: &mut u32, what: &str) -> Result<(), Refused> {
+    let left = budget.checked_sub(1);
+    *budget = left.ok_or_else(|| Refused(format!("no {what} is left in the budget")))?;
+    Ok(())
 }
 
 fn up<P: Protocol>(system: &System<P>, node: NodeId) -> Result<(), Refused> {

@@ -433,16 +433,15 @@ struct Variant {
     /// What is judged: of a broken variant only what it breaks, so that nothing else comes first.
     properties: &'static [&'static str],
     sometimes: &'static [&'static str],
+    expect: Expect,
 }
 
 impl Variant {
-    /// A variant that holds shows all its marks; one that has none is there to break.
     fn setup(&self, numbers: &Numbers) -> Setup<LeaseLock> {
-        let holds = !self.sometimes.is_empty();
         Setup {
             properties: self.properties.iter().map(|name| property(name)).collect(),
             sometimes: self.sometimes.to_vec(),
-            expect: if holds { Expect::Holds } else { Expect::Breaks(self.properties[0]) },
+            expect: self.expect,
             ..Setup::new(self.config.clone(), numbers, script(numbers.nodes, numbers.calls))
         }
     }
@@ -504,7 +503,20 @@ fn broken(
     config: Config,
     properties: &'static [&'static str],
 ) -> Variant {
-    Variant { name, about, sizes, config, properties, sometimes: &[] }
+    let expect = Expect::Breaks(properties[0]);
+    Variant { name, about, sizes, config, properties, sometimes: &[], expect }
+}
+
+/// The correct text in a world that does not keep an assumption of this property.
+fn without(
+    assumption: &'static str,
+    name: &'static str,
+    about: &'static str,
+    sizes: (Numbers, Numbers),
+    properties: &'static [&'static str],
+) -> Variant {
+    let expect = Expect::BreaksWithout { property: properties[0], assumption };
+    Variant { expect, ..broken(name, about, sizes, SOUND, properties) }
 }
 
 /// The variants in asynchronous worlds.
@@ -517,6 +529,7 @@ fn timeless_variants() -> Vec<Variant> {
             config: SOUND,
             properties: &[L1, L4, ONCE],
             sometimes: &["refuses", "expires", "waits out a lease", "comes too late", "lapses"],
+            expect: Expect::Holds,
         },
         broken(
             "lease-lock/unfenced",
@@ -539,11 +552,11 @@ fn timeless_variants() -> Vec<Variant> {
             Config { waits: false, ..SOUND },
             &[L1],
         ),
-        broken(
+        without(
+            "bounded delays",
             "lease-lock/phantom",
             "Clocks are asynchronous: a grant arrives when its lease has ended, and is believed.",
             asynchronous(),
-            SOUND,
             &[L2],
         ),
     ]
@@ -559,6 +572,7 @@ fn timed_variants() -> Vec<Variant> {
             config: SOUND,
             properties: &[L1, L2, L3, ONCE],
             sometimes: &["expires", "waits out a lease", "comes too late", "lapses"],
+            expect: Expect::Holds,
         },
         broken(
             "lease-lock/no-margin",
@@ -567,18 +581,18 @@ fn timed_variants() -> Vec<Variant> {
             Config { belief: SOUND.lease, ..SOUND },
             &[L3],
         ),
-        broken(
+        without(
+            "a drift within the margin",
             "lease-lock/believed-drift",
             "Clocks drift beyond the margin: the server ends a lease that is believed in.",
             bounded(3),
-            SOUND,
             &[L3],
         ),
-        broken(
+        without(
+            "nodes that never pause",
             "lease-lock/believed-paused",
             "A client pauses and believes on, while its lease ends and another is granted.",
             paused(),
-            SOUND,
             &[L3],
         ),
     ]

@@ -1,5 +1,10 @@
 //! The services by themselves: processes call a map directly, and its histories are judged. This is
 //! the lower boundary of every recipe that runs over them.
+//!
+//! `one-step`, `one-server` and `replicated` are linearizable under losses, repeats and crashes.
+//! `forgets-requests` takes a repeated request for a new one, and `leaps` proposes a command in a
+//! second slot while the first may still decide it: both apply a command twice, and a text to which
+//! every process adds its letter shows it.
 
 use crate::catalogue::{Card, Catalogue};
 use crate::object::{Kv, kv};
