@@ -1,5 +1,6 @@
 //! The house rules, as a test.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What no protocol may name: hash order, clocks, chance, threads and I/O belong to the world.
@@ -176,19 +177,15 @@ fn mistakes(text: &str, before: &str) -> Vec<String> {
 /// A mistake that nobody makes shows nothing, and one that nothing reads can't be made.
 #[test]
 fn every_mistake_is_explored() {
-    let found = |folder, before| {
-        let mut names = Vec::new();
-        for (_, text) in sources(folder) {
-            names.extend(mistakes(&text, before));
+    let found = |folders: &[&str], before: &[&str]| {
+        let mut names = BTreeSet::new();
+        for (_, text) in folders.iter().flat_map(|folder| sources(folder)) {
+            names.extend(before.iter().flat_map(|before| mistakes(&text, before)));
         }
-        names.sort();
-        names.dedup();
         names
     };
-    let mut explored = found("models/local", ".breaks(\"");
-    explored.extend(found("models/local", ".false_alarm(\""));
-    explored.extend(found("models/local", ".rejects(\""));
-    explored.sort();
-    explored.dedup();
-    assert_eq!(found("src/local", "broken(\""), explored);
+    let made = found(&["src/local", "models/local"], &["broken(\""]);
+    let explored = found(&["models/local"], &[".breaks(\"", ".false_alarm(\""]);
+    assert!(!made.is_empty());
+    assert_eq!(made, explored);
 }

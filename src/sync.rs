@@ -15,6 +15,8 @@ pub use std::thread;
 
 // Primitives that others are built on. Each is explored by itself; what is built on it is explored
 // over loom's own, which neither spins nor takes ten steps where one would do.
+pub use crate::local::condvar::Condvar;
+pub use crate::local::mutex::{Mutex, MutexGuard};
 pub use crate::local::test_and_set::SpinLock;
 
 /// Is this mistake to be made? Never, over the standard library.

@@ -9,7 +9,8 @@
 //! What comes out is text, which stands in `models/local/*.txt`; with `UPDATE=1` in the environment
 //! the files are rewritten.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::path::Path;
@@ -88,6 +89,13 @@ struct Broken(&'static str);
 
 thread_local! {
     static EXECUTIONS: Cell<usize> = const { Cell::new(0) };
+    /// Of the current exploration, as text; a history that was judged is not judged again.
+    static HISTORIES: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Is this history, as text, one that was not seen before?
+pub fn is_new_history(history: String) -> bool {
+    HISTORIES.with_borrow_mut(|histories| histories.insert(history))
 }
 
 /// Ends the execution: this property is broken.
@@ -140,6 +148,7 @@ fn explore(program: fn(), variant: &'static str, preemptions: Option<usize>) -> 
     builder.preemption_bound = preemptions;
     trace::explore(variant);
     EXECUTIONS.set(0);
+    HISTORIES.take();
     let run = move || {
         EXECUTIONS.set(EXECUTIONS.get() + 1);
         trace::begin();
@@ -154,6 +163,20 @@ fn explore(program: fn(), variant: &'static str, preemptions: Option<usize>) -> 
             Ending::Breaks { property, execution: executions, lines: trace::lines() }
         }
     }
+}
+
+/// Runs every execution of a program that can't fail; tells how many there are.
+pub fn visit_all(preemptions: Option<usize>, program: impl Fn() + Send + Sync + 'static) -> usize {
+    trace::explore("");
+    EXECUTIONS.set(0);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(move || {
+        EXECUTIONS.set(EXECUTIONS.get() + 1);
+        trace::begin();
+        program();
+    });
+    EXECUTIONS.get()
 }
 
 /// What is broken, by what was panicked with.
@@ -202,6 +225,10 @@ fn tell(case: &Case, wrong: &mut Vec<String>) -> String {
         Ending::Breaks { .. } => {
             wrong.push(format!("{} is broken: {}\n{ending:#?}", case.primitive, case.about));
         }
+    }
+    let histories = HISTORIES.take().len();
+    if histories > 0 {
+        let _ = writeln!(text, "judged: {histories} histories");
     }
     let reached = trace::marks();
     for mark in case.marks.iter().filter(|mark| !reached.contains(*mark)) {

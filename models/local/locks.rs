@@ -235,7 +235,7 @@ fn two_readers_and_a_writer() -> Case {
         pair.0 += 1;
         pair.1 += 1;
         drop(pair);
-        readers.map(Thread::join);
+        readers.into_iter().for_each(|reader| reader.join());
         if shared.1.seen() == 2 {
             mark("two readers were inside at once");
         }

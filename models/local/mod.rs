@@ -5,6 +5,13 @@
 //! file beside it has what was found: how many executions there are, and for each mistake the
 //! interleaving that shows it.
 
+mod coordination;
 mod explore;
+mod histories;
+mod litmus;
 mod locks;
+mod page;
+mod programs;
+mod recording;
+mod stress;
 pub mod trace;

@@ -192,6 +192,31 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// A variable as other languages have them: nothing keeps two threads from it but loom, which reports
+/// that nothing orders them. Only the documents' programs use it.
+#[derive(Debug)]
+pub struct Plain<T>(UnsafeCell<T>);
+
+// SAFETY: all of loom's threads run on one real thread, one at a time.
+unsafe impl<T: Send> Sync for Plain<T> {}
+
+impl<T: Copy> Plain<T> {
+    #[track_caller]
+    pub fn new(value: T) -> Self {
+        Plain(UnsafeCell::new(value))
+    }
+
+    pub fn get(&self) -> T {
+        // SAFETY: as above.
+        self.0.with(|value| unsafe { *value })
+    }
+
+    pub fn set(&self, new: T) {
+        // SAFETY: as above.
+        self.0.with_mut(|value| unsafe { *value = new });
+    }
+}
+
 /// Loom's mutex, which does not poison.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
@@ -199,6 +224,9 @@ pub struct Mutex<T> {
     value: std::cell::UnsafeCell<T>,
     object: Object,
 }
+
+// SAFETY: loom's lock is held by one thread at a time.
+unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
     #[track_caller]
@@ -313,6 +341,17 @@ pub mod thread {
     pub fn park() {
         trace::tell(None, What::Sleeps);
         ask((), loom::thread::park);
+    }
+
+    /// A thread whose end can be waited for.
+    pub type JoinHandle<T> = loom::thread::JoinHandle<T>;
+
+    pub fn spawn<T: 'static>(run: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+        let number = trace::new_thread("worker");
+        loom::thread::spawn(move || {
+            trace::i_am(number);
+            run()
+        })
     }
 
     impl Thread {

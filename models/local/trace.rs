@@ -13,7 +13,7 @@ use std::path::Path;
 
 use loom::sync::atomic::Ordering;
 
-/// A value, as it is shown.
+/// A value, as it is shown; the highest that there is stands for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Flag(bool),

@@ -3,7 +3,8 @@
 //!
 //! Take a number higher than all that you see; wait for whoever is still taking one; then for
 //! everybody with a lower number, or with the same and a lower seat. Each thread writes only what is
-//! its own. The proof assumes that a thread's writes are seen before its later reads are done, hence
+//! its own. Guarantees mutual exclusion, and that a thread with a number is overtaken only by those
+//! that were already choosing. The proof assumes that a thread's writes are seen before its later reads are done, hence
 //! two fences, as in [`peterson`](super::peterson).
 //!
 //! Broken variants: without `choosing`, a thread that has looked but not yet written its number is

@@ -14,14 +14,22 @@
 //! This is the only folder with `unsafe` code, and each such block says why it is sound.
 
 pub mod bakery;
+pub mod barrier;
+pub mod buffer;
+pub mod channel;
 pub mod clh;
 pub mod condvar;
 pub mod guarded;
 pub mod mcs;
 pub mod mutex;
+pub mod once;
 pub mod parking;
 pub mod peterson;
+pub mod rendezvous;
 pub mod rw_lock;
+pub mod select;
 pub mod semaphore;
 pub mod test_and_set;
 pub mod ticket;
+pub mod wait_group;
+pub mod workers;

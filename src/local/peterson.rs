@@ -6,6 +6,9 @@
 //! before and after the write of `turn`. Fences rather than sequentially consistent accesses, because
 //! loom treats such accesses as acquire and release only, and would report mistakes that are none.
 //!
+//! Guarantees mutual exclusion, and that a thread which wants to enter waits for one visit of the
+//! other at most.
+//!
 //! Broken variants: without the second fence both read the other's flag before their own is seen;
 //! without the first, `turn` may be seen before the flag; giving way before wanting to lets both in
 //! on any machine. The variant with sequentially consistent accesses is *correct*, and shows what

@@ -8,12 +8,20 @@
 //! verdicts wrong, so the tests in this file hold every object to them.
 
 pub mod cas_register;
+pub mod channel;
 pub mod kv;
+pub mod mutex;
 pub mod register;
+pub mod rw_lock;
+pub mod semaphore;
 
 pub use cas_register::CasRegister;
+pub use channel::Channel;
 pub use kv::Kv;
+pub use mutex::Mutex;
 pub use register::Register;
+pub use rw_lock::RwLock;
+pub use semaphore::Semaphore;
 
 use std::fmt::Debug;
 
@@ -110,6 +118,19 @@ mod tests {
         use cas_register::Op as Cas;
         let ops = [Cas::Read, Cas::Write(1), Cas::cas(1, 2), Cas::cas(2, 2), Cas::cas(0, 1)];
         keeps_promises(&CasRegister { initial: 0 }, &ops);
+    }
+
+    #[test]
+    fn what_threads_share_keeps_its_promises() {
+        use mutex::Op::{Lock, Unlock};
+        keeps_promises(&Mutex, &[Lock(0), Unlock(0), Lock(1), Unlock(1)]);
+        use rw_lock::Op::{Leave, Read, Write};
+        let ops = [Read(0), Write(0), Leave(0), Read(1), Write(1), Leave(1)];
+        keeps_promises(&RwLock, &ops);
+        use semaphore::Op::{Acquire, Release};
+        keeps_promises(&Semaphore { permits: 2 }, &[Acquire, Release]);
+        use channel::Op::{Close, Receive, Send};
+        keeps_promises(&Channel::new(2), &[Send(1), Send(2), Receive, Close]);
     }
 
     #[test]
