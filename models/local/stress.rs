@@ -247,8 +247,10 @@ fn a_waiter_sees_what_was_made() {
         let (once, made) = (Once::new(), AtomicUsize::new(0));
         scope(|scope| {
             for _ in 0..THREADS {
-                let make = || vec![made.fetch_add(1, Relaxed); 3];
-                scope.spawn(|| assert_eq!(once.get_or_make(make), &[0; 3]));
+                scope.spawn(|| {
+                    let made = once.get_or_make(|| vec![made.fetch_add(1, Relaxed); 3]);
+                    assert_eq!(made, &[0; 3]);
+                });
             }
         });
         let (flag, changed) = (Mutex::new(false), Condvar::new());
