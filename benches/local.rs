@@ -1,10 +1,10 @@
 //! The in-process primitives against the standard library's and `parking_lot`'s: one table.
 //!
-//! A row is nanoseconds for one operation (a lock and an unlock around one addition; an item sent and
-//! received; a look at a value that is there), as the time of the run divided by all operations of
-//! all threads, for one thread and for several that do nothing else. That is the worst contention
-//! that there is; with more threads than cores it is a measure of how well a lock gets along with the
-//! scheduler. The median of five runs.
+//! A row is nanoseconds for one operation (a lock and an unlock around one addition; an item sent
+//! and received; a look at a value that is there), as the time of the run divided by all operations
+//! of all threads, for one thread and for several that do nothing else. That is the worst
+//! contention that there is; with more threads than cores it is a measure of how well a lock gets
+//! along with the scheduler. The median of five runs.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::scope;

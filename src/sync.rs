@@ -1,4 +1,4 @@
-//! What `local` is written over: here the standard library, and loom in `models/local/over_loom.rs`.
+//! What `local` is written over: the standard library here, loom in `models/local/over_loom.rs`.
 //!
 //! A primitive says `use crate::sync::..` and nothing else about the machine below it. This crate
 //! compiles the files of `src/local` over the module that you read; the test target `models`

@@ -186,8 +186,8 @@ fn barriers() {
     );
 }
 
-/// Two producers with room for one item, and a consumer: the smallest in which a woken thread may be
-/// the wrong one.
+/// Two producers with room for one item, and a consumer: the smallest in which a woken thread may
+/// be the wrong one.
 #[test]
 fn buffers() {
     let about = "two producers, room for one item, which is taken at first, and a consumer";

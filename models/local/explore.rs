@@ -2,9 +2,9 @@
 //!
 //! A [`Case`] is one small program. It is explored once as it should be, within a stated bound that
 //! finishes, and must hold and reach its marks; then once for each broken variant, within the same
-//! bound, and must break the property that the variant is known to break. Variants are explored with
-//! no preemption first, then with one, and so on (Musuvathi and Qadeer, "Iterative Context Bounding",
-//! PLDI 2007), so that the trace that is found has as few of them as can be.
+//! bound, and must break the property that the variant is known to break. Variants are explored
+//! with no preemption first, then with one, and so on (Musuvathi and Qadeer, "Iterative Context
+//! Bounding", PLDI 2007), so that the trace that is found has as few of them as can be.
 //!
 //! What comes out is text, which stands in `models/local/*.txt`; with `UPDATE=1` in the environment
 //! the files are rewritten.

@@ -23,8 +23,8 @@ use crate::sync::{AtomicUsize, Ordering::Relaxed};
 
 const JUDGED: &str = "linearizable";
 
-/// Records one execution. Each event moves a clock that loom sees, so that loom tries every order of
-/// events; it is relaxed, so that it orders nothing else.
+/// Records one execution. Each event moves a clock that loom sees, so that loom tries every order
+/// of events; it is relaxed, so that it orders nothing else.
 struct Told<O: Object> {
     object: O,
     recording: Recording<O>,

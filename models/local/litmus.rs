@@ -1,12 +1,12 @@
 //! Litmus tests of the atomics: all the outcomes that a few reads and writes may have.
 //!
-//! `x` and `y` are 0 at first. An outcome is what the reads returned, thread by thread. Loom explores
-//! every interleaving and every value that a read may return, so the set that stands in `litmus.txt`
-//! is complete for loom's memory, and it is compared with what C11 allows (Lahav, Vafeiadis, Kang,
-//! Hur and Dreyer, "Repairing Sequential Consistency in C/C++11", PLDI 2017), which each test says.
-//! Where the two differ, that is said there too: loom treats sequentially consistent accesses as
-//! acquire and release, so it shows outcomes that can't be; and a read never returns a value that is
-//! written later, so it misses outcomes that can be.
+//! `x` and `y` are 0 at first. An outcome is what the reads returned, thread by thread. Loom
+//! explores every interleaving and every value that a read may return, so the set that stands in
+//! `litmus.txt` is complete for loom's memory, and it is compared with what C11 allows (Lahav,
+//! Vafeiadis, Kang, Hur and Dreyer, "Repairing Sequential Consistency in C/C++11", PLDI 2017),
+//! which each test says. Where the two differ, that is said there too: loom treats sequentially
+//! consistent accesses as acquire and release, so it shows outcomes that can't be; and a read never
+//! returns a value that is written later, so it misses outcomes that can be.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

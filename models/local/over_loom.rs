@@ -192,8 +192,8 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A variable as other languages have them: nothing keeps two threads from it but loom, which reports
-/// that nothing orders them. Only the documents' programs use it.
+/// A variable as other languages have them: nothing keeps two threads from it but loom, which
+/// reports that nothing orders them. Only the documents' programs use it.
 #[derive(Debug)]
 pub struct Plain<T>(UnsafeCell<T>);
 

@@ -1,8 +1,8 @@
 //! The documents' programs that live in one process, mistakes and all, every interleaving of each.
 //!
-//! They come from a chapter on data integrity in Go and from a post on Go's distributed patterns. Each
-//! is written as it was meant and as it stands there; what stands there is a broken variant, whose
-//! switch is in this file. The clock and the hundred thousand tasks run on virtual time, in
+//! They come from a chapter on data integrity in Go and from a post on Go's distributed patterns.
+//! Each is written as it was meant and as it stands there; what stands there is a broken variant,
+//! whose switch is in this file. The clock and the hundred thousand tasks run on virtual time, in
 //! `sim-tests/documents.rs`.
 
 use std::sync::Arc;

@@ -2,14 +2,14 @@
 //! served, from reads and writes alone.
 //!
 //! Take a number higher than all that you see; wait for whoever is still taking one; then for
-//! everybody with a lower number, or with the same and a lower seat. Each thread writes only what is
-//! its own. Guarantees mutual exclusion, and that a thread with a number is overtaken only by those
-//! that were already choosing. The proof assumes that a thread's writes are seen before its later reads are done, hence
-//! two fences, as in [`peterson`](super::peterson).
+//! everybody with a lower number, or with the same and a lower seat. Each thread writes only what
+//! is its own. Guarantees mutual exclusion, and that a thread with a number is overtaken only by
+//! those that were already choosing. The proof assumes that a thread's writes are seen before its
+//! later reads are done, hence two fences, as in [`peterson`](super::peterson).
 //!
 //! Broken variants: without `choosing`, a thread that has looked but not yet written its number is
-//! overlooked, and gets in beside its elder; without fences nobody's number is seen in time; without
-//! the order of seats two threads with one number wait for nobody.
+//! overlooked, and gets in beside its elder; without fences nobody's number is seen in time;
+//! without the order of seats two threads with one number wait for nobody.
 
 use super::guarded::{Exclusion, Guarded, Seat};
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};

@@ -1,10 +1,11 @@
-//! Producers and consumers over a bounded buffer (Dijkstra, EWD 123, 1965), as a monitor: a condition
-//! variable used right.
+//! Producers and consumers over a bounded buffer (Dijkstra, EWD 123, 1965), as a monitor: a
+//! condition variable used right.
 //!
 //! Three rules make it right. One waits in a loop, because another thread may have been faster than
-//! the one that was woken. Producers and consumers wait in queues of their own, so that waking *one*
-//! thread wakes one that can go on. And whoever changes what others wait for notifies, under the
-//! lock or after it. Guarantees first in, first out; never more items than fit; none lost or doubled.
+//! the one that was woken. Producers and consumers wait in queues of their own, so that waking
+//! *one* thread wakes one that can go on. And whoever changes what others wait for notifies, under
+//! the lock or after it. Guarantees first in, first out; never more items than fit; none lost or
+//! doubled.
 //!
 //! Broken variants: `if` in the place of the loop, so that a producer that was woken overfills the
 //! buffer; and one queue for both, where the one that is woken may be one that can't go on, and all

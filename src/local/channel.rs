@@ -1,9 +1,9 @@
 //! A bounded channel that can be closed (Hoare's CSP, 1978, as Go has it).
 //!
-//! Senders wait for room, receivers for items. Closing it lets everybody go on: who sends is refused
-//! and gets its item back, who receives gets what is left and then the end. Guarantees first in,
-//! first out; that an accepted item is received if receivers go on until the end; and that nothing
-//! comes after the end.
+//! Senders wait for room, receivers for items. Closing it lets everybody go on: who sends is
+//! refused and gets its item back, who receives gets what is left and then the end. Guarantees
+//! first in, first out; that an accepted item is received if receivers go on until the end; and
+//! that nothing comes after the end.
 //!
 //! Broken variants: a close that wakes one of several; one that drops what is left; and a sender
 //! that looks whether the channel is closed only before it waits, and sends into a closed one.

@@ -1,9 +1,9 @@
 //! The queue lock of Craig (1993) and of Landin and Hagersten (IPPS 1994): each waiter spins on its
 //! predecessor's flag.
 //!
-//! The list of waiters is nowhere linked: a newcomer swaps its node into `tail` and remembers the one
-//! that it found there. Who leaves clears its own flag and takes over its predecessor's node, which
-//! nobody looks at any more. Guarantees mutual exclusion and first come, first served.
+//! The list of waiters is nowhere linked: a newcomer swaps its node into `tail` and remembers the
+//! one that it found there. Who leaves clears its own flag and takes over its predecessor's node,
+//! which nobody looks at any more. Guarantees mutual exclusion and first come, first served.
 //!
 //! The broken variant keeps its own node instead. If it comes back soon, it finds that node at the
 //! tail, and waits for itself; if it comes back a little later, its flag goes up again before its
@@ -44,8 +44,8 @@ impl Clh {
     }
 }
 
-// SAFETY: the tail hands out each node to one newcomer, who gets in when its flag is cleared; a flag
-// is cleared once, on leaving, and its node is not reused before the one behind it got in.
+// SAFETY: the tail hands out each node to one newcomer, who gets in when its flag is cleared; a
+// flag is cleared once, on leaving, and its node is not reused before the one behind it got in.
 unsafe impl Exclusion for Clh {
     fn seats(&self) -> usize {
         self.places.len()

@@ -1,10 +1,10 @@
 //! The condition variable (Hoare, "Monitors", CACM 1974; with Mesa's semantics, Lampson and Redell,
 //! CACM 1980): waits, with a lock let go meanwhile, until told that something has changed.
 //!
-//! Who is woken competes for the lock like everybody else, and may find that another one was faster.
-//! So one waits in a loop that looks again: [`Condvar::wait_while`] is that loop. Guarantees that who
-//! waits is in the queue before the lock is let go, so no notification falls in between; that
-//! `notify_one` wakes one, if anybody waits.
+//! Who is woken competes for the lock like everybody else, and may find that another one was
+//! faster. So one waits in a loop that looks again: [`Condvar::wait_while`] is that loop.
+//! Guarantees that who waits is in the queue before the lock is let go, so no notification falls in
+//! between; that `notify_one` wakes one, if anybody waits.
 //!
 //! The broken variant lets the lock go first, and sleeps through a notification. How a condition
 //! variable is used wrongly is shown in [`buffer`](super::buffer).

@@ -1,13 +1,13 @@
 //! The queue lock of Mellor-Crummey and Scott (TOCS 1991): each waiter spins on a flag of its own.
 //!
 //! Waiters form a list; `tail` names the last. Who comes links itself behind the one that it finds
-//! there, and waits for its flag; who leaves clears its successor's. Guarantees mutual exclusion and
-//! first come, first served, with one remote write for each hand-over. Nodes belong to seats, as in
-//! the paper, where each processor has its own.
+//! there, and waits for its flag; who leaves clears its successor's. Guarantees mutual exclusion
+//! and first come, first served, with one remote write for each hand-over. Nodes belong to seats,
+//! as in the paper, where each processor has its own.
 //!
-//! Who leaves and sees no successor takes itself off the tail; if that fails, somebody stands behind
-//! it who has not linked itself yet, and must be waited for. The broken variant does not wait, and
-//! the successor's flag is never cleared.
+//! Who leaves and sees no successor takes itself off the tail; if that fails, somebody stands
+//! behind it who has not linked itself yet, and must be waited for. The broken variant does not
+//! wait, and the successor's flag is never cleared.
 
 use super::guarded::{Exclusion, Guarded, Seat};
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};

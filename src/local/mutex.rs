@@ -1,9 +1,9 @@
 //! A mutex whose waiters sleep, with the interface and the poisoning of the standard library's.
 //!
-//! The algorithm is the second of Drepper's "Futexes Are Tricky" (2004): a word that says free, held,
-//! or held with somebody asleep, so that a holder who leaves knows whether there is anyone to wake.
-//! Guarantees mutual exclusion and that a sleeper is woken; who comes may overtake who was woken, so
-//! nobody's turn is promised.
+//! The algorithm is the second of Drepper's "Futexes Are Tricky" (2004): a word that says free,
+//! held, or held with somebody asleep, so that a holder who leaves knows whether there is anyone to
+//! wake. Guarantees mutual exclusion and that a sleeper is woken; who comes may overtake who was
+//! woken, so nobody's turn is promised.
 //!
 //! **Poisoning.** A thread that panics under the lock may leave the value half changed. So the lock
 //! remembers it, and every later `lock` returns an error that still holds the guard: one can go on,

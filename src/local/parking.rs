@@ -1,13 +1,13 @@
 //! The queue of sleepers under every lock whose waiters sleep.
 //!
-//! It is what Franke, Russell and Kirkwood's futex (Ottawa Linux Symposium 2002) is in a kernel, and
-//! WebKit's and `parking_lot`'s "parking lot" in a program: one looks at a condition and joins the
-//! queue *in one step*, and who changes the condition wakes sleepers after that. So no wake-up falls
-//! between the look and the sleep. The queue is behind a test-and-set lock, which is held for a few
-//! instructions only.
+//! It is what Franke, Russell and Kirkwood's futex (Ottawa Linux Symposium 2002) is in a kernel,
+//! and WebKit's and `parking_lot`'s "parking lot" in a program: one looks at a condition and joins
+//! the queue *in one step*, and who changes the condition wakes sleepers after that. So no wake-up
+//! falls between the look and the sleep. The queue is behind a test-and-set lock, which is held for
+//! a few instructions only.
 //!
-//! Guarantees: a thread that found its condition true sleeps until it is woken by name; sleepers are
-//! woken first come, first served. Assumes that who makes the condition false does so before it
+//! Guarantees: a thread that found its condition true sleeps until it is woken by name; sleepers
+//! are woken first come, first served. Assumes that who makes the condition false does so before it
 //! wakes. The broken variant looks before it joins the queue, and sleeps through its wake-up.
 
 use std::collections::VecDeque;

@@ -1,10 +1,11 @@
 //! Peterson's algorithm for two threads (IPL 1981): mutual exclusion from reads and writes alone.
 //!
-//! I want to enter; but you first. I wait while you want to and it is your turn. The proof needs the
-//! three steps of each thread to be seen in their order, which no machine of today promises: a
+//! I want to enter; but you first. I wait while you want to and it is your turn. The proof needs
+//! the three steps of each thread to be seen in their order, which no machine of today promises: a
 //! store may wait in a buffer while the next load is done. Hence a sequentially consistent fence
-//! before and after the write of `turn`. Fences rather than sequentially consistent accesses, because
-//! loom treats such accesses as acquire and release only, and would report mistakes that are none.
+//! before and after the write of `turn`. Fences rather than sequentially consistent accesses,
+//! because loom treats such accesses as acquire and release only, and would report mistakes that
+//! are none.
 //!
 //! Guarantees mutual exclusion, and that a thread which wants to enter waits for one visit of the
 //! other at most.
@@ -59,8 +60,8 @@ impl Peterson {
     }
 }
 
-// SAFETY: Peterson's proof, with the fences named above. A thread gets in because the other does not
-// want to, or has given way; both are read with acquire and were written with release, after
+// SAFETY: Peterson's proof, with the fences named above. A thread gets in because the other does
+// not want to, or has given way; both are read with acquire and were written with release, after
 // whatever the other did under the lock.
 unsafe impl Exclusion for Peterson {
     fn seats(&self) -> usize {

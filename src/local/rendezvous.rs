@@ -1,8 +1,8 @@
 //! A channel without room (Hoare's CSP, 1978): a send and a receive are one event.
 //!
-//! A sender lays its item on the table and waits until somebody has taken it; so when `send` returns,
-//! the other one has begun to receive. Closing it gives untaken items back. Guarantees that each item
-//! is taken once or given back, and that senders and receivers meet in pairs.
+//! A sender lays its item on the table and waits until somebody has taken it; so when `send`
+//! returns, the other one has begun to receive. Closing it gives untaken items back. Guarantees
+//! that each item is taken once or given back, and that senders and receivers meet in pairs.
 //!
 //! Broken variants: a sender that does not wait for its taker; and waking one thread where senders
 //! and receivers wait in one queue.

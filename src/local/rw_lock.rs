@@ -1,11 +1,12 @@
 //! A reader-writer lock that prefers writers (Courtois, Heymans and Parnas, CACM 1971, second
 //! problem): many readers at once, or one writer.
 //!
-//! One word counts the writers that wait, the readers inside, and tells whether a writer is inside. A
-//! reader that comes while a writer waits stays outside, so a stream of readers can't keep a writer
-//! out for ever; a stream of writers can keep readers out, which is this lock's choice. So a thread
-//! must not read-lock twice at a time: a writer in between would wait for it, and it for the writer.
-//! There is no poisoning: readers change nothing, and a writer's panic leaves what it leaves.
+//! One word counts the writers that wait, the readers inside, and tells whether a writer is inside.
+//! A reader that comes while a writer waits stays outside, so a stream of readers can't keep a
+//! writer out for ever; a stream of writers can keep readers out, which is this lock's choice. So a
+//! thread must not read-lock twice at a time: a writer in between would wait for it, and it for the
+//! writer. There is no poisoning: readers change nothing, and a writer's panic leaves what it
+//! leaves.
 //!
 //! Guarantees: no reader beside a writer, one writer at a time, and no reader that comes after a
 //! writer began to wait enters before it. Broken variants: readers that ignore waiting writers;

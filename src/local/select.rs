@@ -33,8 +33,8 @@ impl<'a, T> Select<'a, T> {
         Select { channels, next: 0 }
     }
 
-    /// The next item and the number of the channel that it came from; or no item, if that channel is
-    /// at its end.
+    /// The next item and the number of the channel that it came from; or no item, if that channel
+    /// is at its end.
     pub fn receive(&mut self) -> (usize, Option<T>) {
         loop {
             if let Some(found) = self.look() {

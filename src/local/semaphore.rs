@@ -1,11 +1,12 @@
 //! The counting semaphore (Dijkstra, EWD 123, 1965): at most so many at once.
 //!
-//! A buffered channel used as a semaphore, which the documents speak of, is the same thing. Guarantees
-//! that no more permits are out than there are, and that a returned permit wakes a sleeper; who comes
-//! may overtake who was woken. What was done before a permit is returned is seen by whoever takes it.
+//! A buffered channel used as a semaphore, which the documents speak of, is the same thing.
+//! Guarantees that no more permits are out than there are, and that a returned permit wakes a
+//! sleeper; who comes may overtake who was woken. What was done before a permit is returned is seen
+//! by whoever takes it.
 //!
-//! Broken variants: looking and taking in two steps lets one too many in; returning a permit without
-//! waking anybody leaves a sleeper asleep beside a free permit.
+//! Broken variants: looking and taking in two steps lets one too many in; returning a permit
+//! without waking anybody leaves a sleeper asleep beside a free permit.
 
 use super::parking::Parking;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};

@@ -2,7 +2,8 @@
 //!
 //! The oldest lock of all; the form that looks before it sets ("test and test-and-set") is due to
 //! Rudolph and Segall (ISCA 1984) and spares the bus: waiters read their cached copy until the bit
-//! is cleared. Guarantees mutual exclusion, and that some waiter gets in; nobody's turn is promised.
+//! is cleared. Guarantees mutual exclusion, and that some waiter gets in; nobody's turn is
+//! promised.
 //!
 //! Broken variants: looking and setting in two steps lets two threads in; leaving with a relaxed
 //! store excludes, but what the holder wrote is not seen by the next one.
@@ -39,8 +40,8 @@ impl TestAndSet {
     }
 }
 
-// SAFETY: of all that put `true` for `false`, only one finds `false` until that one stores it again;
-// its store is a release and the next one's exchange an acquire.
+// SAFETY: of all that put `true` for `false`, only one finds `false` until that one stores it
+// again; its store is a release and the next one's exchange an acquire.
 unsafe impl Exclusion for TestAndSet {
     fn seats(&self) -> usize {
         1

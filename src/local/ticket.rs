@@ -5,9 +5,9 @@
 //! around, which is harmless as long as there are fewer threads than numbers, because a waiter asks
 //! whether its number *is* called, and not whether it was reached.
 //!
-//! Broken variants: asking whether the number was reached lets a thread in when numbers wrap around;
-//! drawing in two steps gives two threads one ticket, and one of them waits for a number that was
-//! called long ago, or both get in.
+//! Broken variants: asking whether the number was reached lets a thread in when numbers wrap
+//! around; drawing in two steps gives two threads one ticket, and one of them waits for a number
+//! that was called long ago, or both get in.
 
 use super::guarded::{Exclusion, Guarded, Seatless};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};

@@ -2,9 +2,9 @@
 //!
 //! It can be used again: when the count reaches zero a *round* ends, and whoever waits in it is let
 //! go, even if the next round has begun by the time it wakes. Guarantees that a wait ends when its
-//! round does, and not before all tasks are done that were added before it began. Tasks must be added before somebody
-//! waits for them: adding from within the task itself is a mistake that no wait group can see, and
-//! `models/local/programs.rs` shows it.
+//! round does, and not before all tasks are done that were added before it began. Tasks must be
+//! added before somebody waits for them: adding from within the task itself is a mistake that no
+//! wait group can see, and `models/local/programs.rs` shows it.
 //!
 //! Broken variants: waiting for the count instead of the round misses a zero that was short; waking
 //! one thread of several that wait.

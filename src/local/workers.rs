@@ -1,14 +1,15 @@
-//! A few worker threads that run many tasks, some of them pinned to a worker, some of them blocking.
+//! A few worker threads that run many tasks, some of them pinned to a worker, some of them
+//! blocking.
 //!
-//! The documents' chapter on calls into C has both: `LockOSThread`, after which a task stays with its
-//! thread, and calls that block, for which the runtime starts a thread in the place of the blocked
-//! one. A task that is pinned runs on its worker and on no other; any other task runs on whichever
-//! worker is free. [`Worker::blocking`] runs a call that may wait for another task: meanwhile a
-//! substitute runs tasks that are not pinned.
+//! The documents' chapter on calls into C has both: `LockOSThread`, after which a task stays with
+//! its thread, and calls that block, for which the runtime starts a thread in the place of the
+//! blocked one. A task that is pinned runs on its worker and on no other; any other task runs on
+//! whichever worker is free. [`Worker::blocking`] runs a call that may wait for another task:
+//! meanwhile a substitute runs tasks that are not pinned.
 //!
 //! Guarantees that tasks begin in the order in which they were given, that a pinned task never
-//! migrates, and that a blocking call holds nobody up. The broken variant starts no substitute: when
-//! every worker is in a blocking call, nobody is left to end it.
+//! migrates, and that a blocking call holds nobody up. The broken variant starts no substitute:
+//! when every worker is in a blocking call, nobody is left to end it.
 
 use std::collections::VecDeque;
 use std::fmt;

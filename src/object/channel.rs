@@ -1,7 +1,7 @@
 //! The bounded channel: first in, first out, with room for a number of items, until it is closed.
 //!
-//! As with the [mutex](super::mutex), a call that waits is judged by its answer: a `send` that waits
-//! for room never returns [`Ret::Full`], and a `receive` that waits for an item never
+//! As with the [mutex](super::mutex), a call that waits is judged by its answer: a `send` that
+//! waits for room never returns [`Ret::Full`], and a `receive` that waits for an item never
 //! [`Ret::Empty`].
 
 use std::collections::VecDeque;

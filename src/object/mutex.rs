@@ -1,7 +1,7 @@
 //! The mutex: free, or held by one.
 //!
-//! A call that waits is judged by its answer: to lock a mutex that is held is [`Ret::Refused`], which
-//! a `lock` that waits never returns, and a `try_lock` does. So one operation serves both.
+//! A call that waits is judged by its answer: to lock a mutex that is held is [`Ret::Refused`],
+//! which a `lock` that waits never returns, and a `try_lock` does. So one operation serves both.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! The reader-writer lock: many readers inside, or one writer.
 //!
-//! As with the [mutex](super::mutex), a call that waits is judged by its answer. Preferring writers is
-//! a promise about waiting, which an object knows nothing of.
+//! As with the [mutex](super::mutex), a call that waits is judged by its answer. Preferring writers
+//! is a promise about waiting, which an object knows nothing of.
 
 use std::collections::BTreeSet;
 
