@@ -220,7 +220,8 @@ fn tell(case: &Case, wrong: &mut Vec<String>) -> String {
     };
     match ending {
         Ending::Holds { executions } => {
-            let _ = writeln!(text, "holds: {executions} executions, {bound}");
+            let s = if executions == 1 { "" } else { "s" };
+            let _ = writeln!(text, "holds: {executions} execution{s}, {bound}");
         }
         Ending::Breaks { .. } => {
             wrong.push(format!("{} is broken: {}\n{ending:#?}", case.primitive, case.about));

@@ -78,11 +78,13 @@ fn tables() -> String {
     let mut variants = String::from("| variant | found |\n|---|---|\n");
     for (name, found) in found() {
         let guarantee = guarantee(&name);
-        for (about, executions) in &found.holds {
+        for (n, (about, executions)) in found.holds.iter().enumerate() {
             let _ = match &guarantee {
-                Some(words) => {
+                // What it is and what it guarantees stands in its first row.
+                Some(words) if n == 0 => {
                     writeln!(primitives, "| `{name}` | {words} | {about} | {executions} |")
                 }
+                Some(_) => writeln!(primitives, "| | | {about} | {executions} |"),
                 None => writeln!(programs, "| `{name}`: {about} | {executions} |"),
             };
         }
