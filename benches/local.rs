@@ -24,7 +24,7 @@ use seedbed::local::test_and_set::SpinLock;
 use seedbed::local::ticket::TicketLock;
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-const OPERATIONS: usize = 200_000;
+const OPERATIONS: usize = 1_000_000;
 const RUNS: usize = 5;
 
 /// One thread's share of the work.
@@ -68,7 +68,7 @@ fn row(name: &str, threads_max: usize, measure: impl Fn(usize) -> f64) {
         }
         let mut runs: Vec<f64> = (0..RUNS).map(|_| measure(threads)).collect();
         runs.sort_by(f64::total_cmp);
-        print!("| {:.0} ", runs[RUNS / 2]);
+        print!("| {:.1} ", runs[RUNS / 2]);
     }
     println!("|");
 }

@@ -2,7 +2,9 @@
 //! that must not, and runs that depend on their seed alone.
 
 mod checking;
+mod compact;
 mod lifting;
+mod shrinking;
 mod simulating;
 
 use seedbed::protocol::{Input, NodeId, Outbox};

@@ -17,7 +17,7 @@ use madsim::task::{spawn, yield_now};
 use madsim::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use seedbed::local::rw_lock::RwLock;
 use seedbed::local::semaphore::Semaphore;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 const SEEDS: std::ops::Range<u64> = 0..20;
 
@@ -307,4 +307,78 @@ fn a_hundred_thousand_tasks_behind_a_semaphore() {
         most_inside(10_000, Some(64), true) > 64,
         "a permit that is returned early bounds nothing"
     );
+}
+
+/// What the ten writers of the document share: a file, its lock, and a channel without room over
+/// which each says that it is done.
+struct Writers {
+    file: Mutex<String>,
+    lock: RwLock<()>,
+    says: mpsc::UnboundedSender<oneshot::Sender<()>>,
+}
+
+impl Writers {
+    /// Truncates the file and writes one digit twice; another task may run after each step.
+    async fn write(&self, i: usize) {
+        let file = || self.file.lock().expect("nobody panics");
+        file().clear();
+        for _ in 0..2 {
+            yield_now().await;
+            file().push_str(&i.to_string());
+        }
+    }
+
+    /// Writes under the lock; the document's program takes it for reading.
+    async fn write_file(&self, i: usize, for_reading: bool) {
+        if for_reading {
+            let _guard = self.lock.read();
+            self.write(i).await;
+        } else {
+            let _guard = loop {
+                match self.lock.try_write() {
+                    Some(guard) => break guard,
+                    None => yield_now().await,
+                }
+            };
+            self.write(i).await;
+        }
+        let (tells, told) = oneshot::channel();
+        self.says.send(tells).expect("the main task is there");
+        let _ = told.await;
+    }
+}
+
+/// Ten writers, and a main task that listens so often: what the file holds after a minute, and how
+/// many writers still wait for somebody to listen.
+fn ten_writers(seed: u64, for_reading: bool, listens: usize) -> (String, usize) {
+    Runtime::with_seed_and_config(seed, madsim::Config::default()).block_on(async move {
+        let (says, mut hears) = mpsc::unbounded_channel();
+        let (file, lock) = (Mutex::default(), RwLock::new(()));
+        let writers = Arc::new(Writers { file, lock, says });
+        let start = |i| {
+            let writers = Arc::clone(&writers);
+            spawn(async move { writers.write_file(i, for_reading).await })
+        };
+        let tasks: Vec<_> = (0..10).map(start).collect();
+        for _ in 0..listens {
+            let done: oneshot::Sender<()> = hears.recv().await.expect("ten will say so");
+            done.send(()).expect("it waits");
+        }
+        sleep(seconds(60)).await;
+        let content = writers.file.lock().expect("nobody panics").clone();
+        (content, tasks.iter().filter(|task| !task.is_finished()).count())
+    })
+}
+
+#[test]
+fn ten_writers_of_one_file() {
+    let whole = |text: &str| text.len() == 2 && text[..1] == text[1..];
+    let torn = SEEDS.filter(|seed| !whole(&ten_writers(*seed, true, 10).0)).count();
+    assert!(torn > 0, "a lock that all hold for reading keeps nobody out");
+    for seed in SEEDS {
+        let (content, waiting) = ten_writers(seed, false, 10);
+        assert!(whole(&content) && waiting == 0, "seed {seed}: {content:?}, {waiting} wait");
+        // As the document has it: one is heard, and nine wait for ever.
+        assert_eq!(ten_writers(seed, false, 1).1, 9, "seed {seed}");
+    }
 }

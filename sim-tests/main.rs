@@ -11,6 +11,7 @@ mod documents;
 mod guarantees;
 mod house;
 mod raft_rs;
+mod regressions;
 mod sockets;
 mod user_crate;
 

@@ -50,10 +50,7 @@ fn condition_variables() {
     });
     test(
         "condvar.txt",
-        &[flag
-            .preemptions(3)
-            .reaches(&["a thread slept"])
-            .breaks("condvar/lets-go-first", NO_HANG)],
+        &[flag.reaches(&["a thread slept"]).breaks("condvar/lets-go-first", NO_HANG)],
     );
 }
 
@@ -126,7 +123,6 @@ fn next_round() -> Case {
         groups.1.done();
         task.join();
     })
-    .preemptions(2)
     .reaches(&["a thread slept"])
     .breaks("wait-group/no-rounds", NO_HANG)
 }
@@ -143,7 +139,6 @@ fn two_waiters() -> Case {
         group.done();
         waiters.into_iter().for_each(Thread::join);
     })
-    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("wait-group/wakes-one", NO_HANG)
 }
@@ -272,7 +267,6 @@ fn close_and_receivers() -> Case {
         channel.close();
         receivers.into_iter().for_each(Thread::join);
     })
-    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("channel/close-wakes-one", NO_HANG)
 }

@@ -116,7 +116,6 @@ fn locks_of_reads_and_writes() {
         "reads_and_writes.txt",
         &[
             case("peterson", ENTER_AGAIN, || excludes(Peterson::guard(()), &[2, 1]))
-                .preemptions(3)
                 .breaks("peterson/no-fence", EXCLUSION)
                 .breaks("peterson/no-first-fence", EXCLUSION)
                 .breaks("peterson/turn-first", EXCLUSION)
@@ -152,7 +151,6 @@ fn mutex() -> Case {
         );
         always("every visit is counted", *shared.0.lock().expect("nobody panics") == 2);
     })
-    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("mutex/wakes-nobody", NO_HANG)
 }
@@ -178,7 +176,6 @@ fn parking() -> Case {
             (Mutex::new(0), Inside::at_most(1)),
         );
     })
-    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("parking/looks-first", NO_HANG)
 }
@@ -207,7 +204,6 @@ fn poisoning() -> Case {
         careless.join();
     })
     .reaches(&["a poisoned lock was found"])
-    .preemptions(3)
     .breaks("mutex/forgets-panics", "no torn value is taken for whole")
 }
 
@@ -301,7 +297,6 @@ fn semaphores() {
         "semaphore.txt",
         &[
             one_permit
-                .preemptions(3)
                 .reaches(&["a thread slept"])
                 .breaks("semaphore/two-steps", "at most as many as permits")
                 .breaks("semaphore/wakes-nobody", NO_HANG),

@@ -116,7 +116,6 @@ fn two_writers() -> Case {
         say(format!("reads {content:?}"));
         always("the file holds one whole value", content == [1, 1] || content == [2, 2]);
     })
-    .preemptions(2)
     .breaks("write-file/read-lock", "the file holds one whole value")
 }
 
@@ -190,7 +189,6 @@ fn opaque_call() -> Case {
         tasks.into_iter().for_each(Thread::join);
         always("no update is lost", shared.1.load(Relaxed) == 2);
     })
-    .preemptions(2)
     .breaks("increment/unlocked", "no update is lost")
 }
 
@@ -213,7 +211,6 @@ fn table_of_locks() -> Case {
         always("the lock is there", found.is_some_and(|lock| lock.lock().is_ok()));
         filler.join();
     })
-    .preemptions(2)
     .breaks("lock-table/sleeps", "the lock is there")
 }
 
@@ -283,7 +280,6 @@ fn clock_reads() -> Case {
         always("no torn print", printed == (0, 0) || printed == (10, 1));
         updater.join();
     })
-    .preemptions(2)
     .reaches(&["an update was printed"])
     .breaks("clock-lock/no-read-lock", "no torn print")
 }

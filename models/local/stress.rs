@@ -183,6 +183,15 @@ fn what_is_put_in_comes_out_once() {
 }
 
 #[test]
+#[should_panic(expected = "more tasks are done than were added")]
+fn a_wait_group_does_not_count_below_zero() {
+    let group = WaitGroup::new();
+    group.add(1);
+    group.done();
+    group.done();
+}
+
+#[test]
 fn threads_meet() {
     let rounds = rounds(1_000);
     let (table, buffer) = (Rendezvous::new(), Buffer::new(1));

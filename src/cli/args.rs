@@ -10,6 +10,8 @@ use clap::{Parser, Subcommand};
 use crate::consistency::judge;
 use crate::engine::Runner;
 use crate::engine::check::Search;
+use crate::engine::shrink::ShrinkOptions;
+use crate::report::svg::Scale;
 
 /// A testbed for the primitives and consistency models of distributed systems.
 #[derive(Debug, Parser)]
@@ -37,6 +39,10 @@ pub enum Command {
     Explore(Explore),
     /// Shows a run, step by step
     Replay(Replay),
+    /// Makes a failing trace small; or fills the regression corpus with every variant's
+    Shrink(Shrink),
+    /// Draws a trace, or writes it for other tools
+    Export(Export),
     /// Judges a recorded history of a real system
     Judge(Judge),
 }
@@ -93,9 +99,9 @@ pub struct Simulate {
     /// Runs every seed twice, and shows the first event that differs
     #[arg(long)]
     pub check_determinism: bool,
-    /// Saves the trace of the first seed that fails
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    /// Saves the trace of the first seed that fails; without a file, shrinks it into the corpus
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub save: Option<Option<PathBuf>>,
     /// Changes a number, as in `--set crashes=2`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -111,7 +117,7 @@ pub struct Check {
     /// Which search
     #[arg(long, value_enum, default_value_t)]
     pub engine: Search,
-    /// Threads; on more than one a counterexample may not be shortest
+    /// Threads; on more than one stateright's counterexamples may not be shortest
     #[arg(long, default_value = "1")]
     pub threads: NonZeroUsize,
     /// Gives up after so many generated states
@@ -165,6 +171,58 @@ pub struct Replay {
     /// Changes a number, with `--seed`
     #[arg(long, value_name = "KEY=VALUE", requires = "seed")]
     pub set: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a trace may be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// A space-time diagram
+    Svg,
+    /// A space-time diagram for terminals
+    Text,
+    /// A log with vector clocks, for ShiViz
+    Shiviz,
+    /// States in the Informal Trace Format of Apalache and Quint
+    Itf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// A trace file
+    pub file: PathBuf,
+    /// As what
+    #[arg(long, value_enum)]
+    pub to: Form,
+    /// Where to; standard output if it is not given
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// How far apart an SVG's steps are
+    #[arg(long, value_enum, default_value_t)]
+    pub scale: Scale,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Shrink {
+    /// A trace file; or which broken variants, as in `abd/*`; all of them if none is given
+    pub what: Vec<String>,
+    /// Where the small trace goes (FILE.min.json), or the corpus and its table (reports)
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// How many seeds of a variant to run until one fails
+    #[arg(long, default_value = "20000")]
+    pub seeds: u64,
+    /// How many steps all smaller candidates of a trace may take
+    #[arg(long, default_value_t = ShrinkOptions::default().steps_max)]
+    pub max_steps: u64,
+    /// How many states the checker may generate to find a shortest run; 0 leaves that out
+    #[arg(long, default_value_t = ShrinkOptions::default().states_max)]
+    pub max_states: usize,
+    /// Threads
+    #[arg(long, default_value_t = cores())]
+    pub jobs: usize,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

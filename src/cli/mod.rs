@@ -4,7 +4,9 @@
 //! 3 a budget ran out before the answer.
 
 mod args;
+mod export;
 mod run;
+mod shrink;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -22,6 +24,7 @@ use crate::engine::simulate::SimulateOptions;
 use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::verify::Violation;
 use crate::engine::{Engines, Retold};
+use crate::report::svg;
 use crate::report::{Agreement, CheckReport, SimulateReport};
 use crate::world::Numbers;
 
@@ -51,6 +54,8 @@ pub fn main(catalogue: &Catalogue) -> ExitCode {
         Some(Command::Simulate(options)) => simulate(catalogue, &options),
         Some(Command::Explore(options)) => explore(catalogue, &options),
         Some(Command::Replay(options)) => replay(catalogue, &options),
+        Some(Command::Export(options)) => export::export(catalogue, &options),
+        Some(Command::Shrink(options)) => shrink::shrink(catalogue, &options),
         Some(Command::Judge(options)) => judge(&options),
     };
     match status {
@@ -152,7 +157,8 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
         if let Some(path) = &options.save {
             let violation = report.property.clone().zip(report.reason.clone());
             let violation = violation.map(|(property, reason)| Violation { property, reason });
-            save(path, scenario, "check", &report.numbers, violation, &report.trace)?;
+            let file = trace_file(scenario, "check", &report.numbers, violation, &report.trace);
+            save(path, &file)?;
         }
         reports.push(report);
     }
@@ -176,7 +182,15 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
         if let (Some(path), Some(failure)) = (&options.save, report.violations.first()) {
             let violation = Violation::new(&failure.property, failure.reason.as_str());
             let from = format!("simulate, seed {}", failure.seed);
-            save(path, scenario, &from, &failure.numbers, Some(violation), &failure.trace)?;
+            let (numbers, trace) = (&failure.numbers, &failure.trace);
+            let file = trace_file(scenario, &from, numbers, Some(violation), trace);
+            match path {
+                Some(path) => save(path, &file)?,
+                None => {
+                    let path = shrink::keep(catalogue, scenario, &file, failure.seed)?;
+                    eprintln!("kept as {}", path.display());
+                }
+            }
         }
         reports.push(report);
     }
@@ -184,22 +198,25 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
     Ok(worst(reports.iter().map(|report| report.agreement)))
 }
 
-fn save(
-    path: &Path,
+fn trace_file(
     scenario: &dyn Engines,
     from: &str,
     numbers: &Numbers,
     violation: Option<Violation>,
     trace: &[String],
-) -> Result<(), Bad> {
-    let file = TraceFile {
+) -> TraceFile {
+    TraceFile {
         version: VERSION,
         scenario: scenario.card().name.to_owned(),
         from: from.to_owned(),
         violation,
+        kept_by: None,
         numbers: numbers.clone(),
         trace: trace.to_vec(),
-    };
+    }
+}
+
+fn save(path: &Path, file: &TraceFile) -> Result<(), Bad> {
     file.write(path).map_err(|error| Bad(format!("{} can't be written: {error}", path.display())))
 }
 
@@ -252,16 +269,15 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
             (scenario.card().name.to_owned(), told, before)
         }
     };
-    let Retold { steps, trace, violation, svg } = told;
-    if let (Some(path), Some(svg)) = (&options.svg, &svg) {
-        crate::report::replace_file(path, svg)
-            .map_err(|error| Bad(format!("{} can't be written: {error}", path.display())))?;
+    let Retold { steps, trace, violation, diagram } = told;
+    if let (Some(path), Some(diagram)) = (&options.svg, &diagram) {
+        export::write(path, &svg::draw(diagram, svg::Scale::Step))?;
     }
     if options.json {
         println!("{}", json!({ "scenario": name, "violation": violation, "trace": trace }));
     } else {
         print!("{steps}");
-        if svg.is_none() {
+        if diagram.is_none() {
             let ends = violation
                 .as_ref()
                 .map_or("nothing is broken".to_owned(), |violation| format!("broken: {violation}"));

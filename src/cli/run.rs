@@ -60,7 +60,7 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     Ok(worst.status())
 }
 
-fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {
+pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {
     let matches = |glob: &str, name: &str| {
         WildMatch::new(glob).matches(name)
             || name.split_once('/').is_some_and(|(protocol, _)| protocol == glob)

@@ -10,11 +10,11 @@ use std::time::Instant;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::linearizable::linearizable;
+use super::linearizable;
 use super::{Core, MODELS, Unknown, Verdict, witness};
 use crate::history::import::{Datum, Format, Import, ImportError, read_file};
 use crate::history::{Call, History};
-use crate::object::{CasRegister, Kv, Object, Register};
+use crate::object::{CasRegister, Kv, Object, PriorityQueue, Queue, Register, Set, Stack};
 
 /// The objects that can be asked for, and whether their judge is built.
 pub const OBJECTS: [(&str, bool); 8] = [
@@ -22,10 +22,10 @@ pub const OBJECTS: [(&str, bool); 8] = [
     ("cas-register", true),
     ("kv", true),
     ("mutex", false),
-    ("queue", false),
-    ("stack", false),
-    ("set", false),
-    ("priority-queue", false),
+    ("queue", true),
+    ("stack", true),
+    ("set", true),
+    ("priority-queue", true),
 ];
 
 /// The models whose judge is built.
@@ -146,6 +146,10 @@ pub fn judge_file(
         ("register", _) => task.judge(&Register::<Datum>::default()),
         ("cas-register", _) => task.judge(&CasRegister::<Datum>::default()),
         ("kv", _) => task.judge(&Kv),
+        ("queue", _) => task.judge(&Queue::<Datum>::default()),
+        ("stack", _) => task.judge(&Stack::<Datum>::default()),
+        ("set", _) => task.judge(&Set::<Datum>::default()),
+        ("priority-queue", _) => task.judge(&PriorityQueue::<Datum>::default()),
         (_, Some(_)) => Err(JudgeError::NotBuilt(format!("the object {object}"))),
         (_, None) => {
             let known = listed(OBJECTS.iter().map(|(name, _)| name));
@@ -213,8 +217,8 @@ fn find<O: Object>(
     budget: u64,
 ) -> Result<Finding, JudgeError> {
     let started = Instant::now();
-    let verdict = linearizable(object, history, budget);
-    let (answer, explanation, core) = match &verdict {
+    let judged = linearizable::judge(object, history, budget);
+    let (answer, explanation, core) = match &judged.verdict {
         Verdict::Holds(found) => {
             witness::confirms(object, history, &found.order)
                 .map_err(|reason| JudgeError::Refuted { model: model.to_owned(), reason })?;
@@ -230,7 +234,7 @@ fn find<O: Object>(
     Ok(Finding {
         model: model.to_owned(),
         verdict: answer,
-        algorithm: "wing-gong-lowe".to_owned(),
+        algorithm: judged.procedures.into_iter().collect::<Vec<_>>().join(" + "),
         explanation,
         core,
         seconds: started.elapsed().as_secs_f64(),
@@ -454,7 +458,7 @@ mod tests {
         let file = Path::new(OWN).join("register-fresh.log");
         let judge = |object: &str, model: &str| judge_file(&file, object, &[model], None, BUDGET);
         assert!(matches!(judge("registre", "all"), Err(JudgeError::UnknownObject(..))));
-        assert!(matches!(judge("queue", "all"), Err(JudgeError::NotBuilt(_))));
+        assert!(matches!(judge("mutex", "all"), Err(JudgeError::NotBuilt(_))));
         assert!(matches!(judge("register", "linear"), Err(JudgeError::UnknownModel(..))));
         for model in MODELS.iter().filter(|model| !BUILT.contains(model)) {
             assert!(matches!(judge("register", model), Err(JudgeError::NotBuilt(_))), "{model}");

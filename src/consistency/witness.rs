@@ -2,7 +2,7 @@
 //! checked by eye. It says yes only if the order is legal, respects real time, names every call at
 //! most once and every call that returned.
 
-use crate::history::History;
+use crate::history::{Call, History};
 use crate::object::Object;
 
 /// Checks that an order of calls makes a history linearizable.
@@ -11,7 +11,15 @@ pub fn confirms<O: Object>(
     history: &History<O::Op, O::Ret>,
     order: &[usize],
 ) -> Result<(), String> {
-    let calls = history.calls();
+    explains(object, history.calls(), order)
+}
+
+/// Checks that an order explains these calls.
+pub fn explains<O: Object>(
+    object: &O,
+    calls: &[Call<O::Op, O::Ret>],
+    order: &[usize],
+) -> Result<(), String> {
     let mut missing: Vec<bool> = calls.iter().map(|call| call.returned.is_some()).collect();
     let mut taken = vec![false; calls.len()];
     let mut state = object.init();

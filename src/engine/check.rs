@@ -1,4 +1,4 @@
-//! Exhaustive checking on stateright.
+//! Exhaustive checking: by the compact engine, or on stateright, which is its oracle.
 //!
 //! The world is the model: not `ActorModel`, whose timers carry no time, whose crashes fall only
 //! between steps, and whose fingerprints collide. stateright 0.31 lets a later discovery overwrite
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property as Expectation};
 
 use crate::protocol::Checkable;
+use crate::report::svg;
 use crate::world::{Action, Setup, World};
 
 use super::progress::Progress;
@@ -23,8 +24,10 @@ use super::verify::{Examiner, Violation};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Search {
-    /// stateright, breadth first: counterexamples are shortest on one thread.
+    /// The compact engine, breadth first: counterexamples are shortest on any number of threads.
     #[default]
+    Compact,
+    /// stateright, breadth first: counterexamples are shortest on one thread.
     StaterightBfs,
     /// stateright, depth first.
     StaterightDfs,
@@ -197,12 +200,18 @@ impl<P: Checkable> Model for WorldModel<P> {
     }
 
     fn as_svg(&self, path: Path<World<P>, Action<P>>) -> Option<String> {
-        Some(crate::report::svg::draw(&path.into_vec()))
+        let path = path.into_vec();
+        let broken = path.last().and_then(|(world, _)| self.examiner.examine(world));
+        let diagram = crate::report::diagram::diagram(&path, broken.as_ref());
+        Some(svg::draw(&diagram, svg::Scale::Step))
     }
 }
 
 /// Exhausts the world of a set-up, or says what stopped it.
 pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Checked<P> {
+    if options.search == Search::Compact {
+        return super::compact::check(setup, options);
+    }
     let begin = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
     let mut builder = WorldModel::for_search(setup, Arc::clone(&stop))
@@ -217,7 +226,9 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
     }
     match options.search {
         Search::StaterightBfs => conclude(builder.spawn_bfs(), &stop, begin, options),
-        Search::StaterightDfs => conclude(builder.spawn_dfs(), &stop, begin, options),
+        Search::Compact | Search::StaterightDfs => {
+            conclude(builder.spawn_dfs(), &stop, begin, options)
+        }
     }
 }
 

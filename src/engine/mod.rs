@@ -1,9 +1,13 @@
 //! The engines: thin loops over one world.
 
 pub mod check;
+pub mod compact;
 pub mod explore;
+pub mod follow;
 pub mod lift;
 pub mod progress;
+pub mod regressions;
+pub mod shrink;
 pub mod simulate;
 pub mod trace;
 pub mod verify;
@@ -13,6 +17,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{Card, Scenario};
 use crate::protocol::{Checkable, Protocol};
+use crate::report::diagram::{Diagram, diagram};
 use crate::report::{
     Agreement, CheckReport, FailedSeed, SimulateReport, check_agrees, halves, peak_bytes,
     simulate_agrees,
@@ -20,8 +25,10 @@ use crate::report::{
 use crate::world::{Action, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
+use follow::Followed;
+use shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable};
 use simulate::{Failure, Run, SimulateOptions, Simulated};
-use trace::{BadTrace, Replayed, TraceFile};
+use trace::{BadTrace, TraceFile};
 
 /// Who makes a run of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -55,6 +62,9 @@ pub enum Unsupported {
     /// The trace does not fit.
     #[error(transparent)]
     Trace(#[from] BadTrace),
+    /// The trace can't be made smaller.
+    #[error(transparent)]
+    Shrink(#[from] Unshrinkable),
     /// The address is in use.
     #[error(transparent)]
     Address(#[from] explore::Unbindable),
@@ -98,6 +108,30 @@ pub trait Engines: Send + Sync {
     /// If the trace is not one of this scenario's.
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported>;
 
+    /// Finds a smaller trace that breaks the same property, and for small worlds a shortest one.
+    ///
+    /// # Errors
+    /// If the trace is not one of this scenario's, or breaks nothing.
+    fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported>;
+
+    /// Follows a trace of a world with so many clients as far as the world with these numbers lets
+    /// it.
+    ///
+    /// # Errors
+    /// If the scenario can only be simulated.
+    fn follow(
+        &self,
+        numbers: &Numbers,
+        trace: &[String],
+        clients: u32,
+    ) -> Result<Followed, Unsupported>;
+
+    /// Its states, in the Informal Trace Format.
+    ///
+    /// # Errors
+    /// If the trace is not one of this scenario's.
+    fn itf(&self, file: &TraceFile) -> Result<String, Unsupported>;
+
     /// The log of one seed, in words, ticks and all.
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold;
 
@@ -114,6 +148,30 @@ pub trait Engines: Send + Sync {
     fn explore(&self, numbers: &Numbers, address: SocketAddr) -> Result<(), Unsupported>;
 }
 
+/// What shrinking a trace came to.
+#[derive(Clone, Debug)]
+pub struct Shrinking {
+    /// The trace's size before.
+    pub before: Size,
+    /// The smallest trace that was found by leaving things out.
+    pub smallest: TraceFile,
+    /// Its size.
+    pub after: Size,
+    /// A shortest trace with the same numbers, by the checker; `None` where the world is too large.
+    pub shortest: Option<TraceFile>,
+    /// How many candidates were tried.
+    pub tried: u64,
+    /// Whether the budget ran out before nothing more could be left out.
+    pub gave_up: bool,
+}
+
+impl Shrinking {
+    /// The best trace: a shortest one where there is one.
+    pub fn best(&self) -> &TraceFile {
+        self.shortest.as_ref().unwrap_or(&self.smallest)
+    }
+}
+
 /// A run, told.
 #[derive(Clone, Debug)]
 pub struct Retold {
@@ -124,7 +182,7 @@ pub struct Retold {
     /// What it breaks.
     pub violation: Option<verify::Violation>,
     /// Its space-time diagram.
-    pub svg: Option<String>,
+    pub diagram: Option<Diagram>,
 }
 
 impl<P: Checkable> Engines for Scenario<P> {
@@ -159,6 +217,7 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(CheckReport {
             scenario: self.card.name.to_owned(),
             engine: match options.search {
+                Search::Compact => "compact",
                 Search::StaterightBfs => "stateright-bfs",
                 Search::StaterightDfs => "stateright-dfs",
             },
@@ -211,9 +270,44 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(Retold {
             steps: replayed.steps(),
             trace: file.trace.clone(),
-            svg: Some(crate::report::svg::draw(&replayed.path)),
+            diagram: Some(diagram(&replayed.path, replayed.violation.as_ref())),
             violation: replayed.violation,
         })
+    }
+
+    fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported> {
+        let build = |numbers: &Numbers| self.setup(numbers);
+        let nodes_min = self.card.small.nodes.min(file.numbers.nodes);
+        let found = shrink::shrink(&build, &file.numbers, &file.trace, nodes_min, options)?;
+        let Shrunk { smallest, before, after, tried, gave_up } = found;
+        let numbers = &smallest.numbers;
+        let property = &smallest.violation.property;
+        let shortest = shrink::shortest(&self.setup(numbers), property, options);
+        let saved = |run: shrink::Broken<P>, how: &str| TraceFile {
+            from: format!("{}; {how} from {} steps", file.from, before.steps),
+            violation: Some(run.violation),
+            trace: words(&run.actions),
+            numbers: run.numbers,
+            ..file.clone()
+        };
+        let shortest = shortest.map(|run| saved(run, "shortest, by the checker,"));
+        let smallest = saved(smallest, "shrunk");
+        Ok(Shrinking { before, smallest, after, shortest, tried, gave_up })
+    }
+
+    fn follow(
+        &self,
+        numbers: &Numbers,
+        trace: &[String],
+        clients: u32,
+    ) -> Result<Followed, Unsupported> {
+        Ok(follow::follow(&self.setup(numbers), trace, clients))
+    }
+
+    fn itf(&self, file: &TraceFile) -> Result<String, Unsupported> {
+        let replayed = trace::replay(&self.setup(&file.numbers), &file.trace)?;
+        let source = format!("seedbed, {}: {}", file.scenario, file.from);
+        Ok(crate::report::itf::export(&replayed.path, &source))
     }
 
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold {
@@ -222,7 +316,7 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn locate(&self, file: &TraceFile) -> Result<String, Unsupported> {
         let replayed = trace::replay(&self.setup(&file.numbers), &file.trace)?;
-        let log: Vec<_> = actions_of(&replayed, &file.trace, &self.setup(&file.numbers));
+        let log = replayed.actions();
         let small = Numbers { scale: 1, ..file.numbers.clone() };
         let setup = self.setup(&small);
         let floored = lift::at_scale_one(&log, file.numbers.scale);
@@ -285,6 +379,18 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         self.refuse()
     }
 
+    fn shrink(&self, _: &TraceFile, _: ShrinkOptions) -> Result<Shrinking, Unsupported> {
+        self.refuse()
+    }
+
+    fn follow(&self, _: &Numbers, _: &[String], _: u32) -> Result<Followed, Unsupported> {
+        self.refuse()
+    }
+
+    fn itf(&self, _: &TraceFile) -> Result<String, Unsupported> {
+        self.refuse()
+    }
+
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold {
         retell(&self.0.setup(&fine_grained(numbers)), seed)
     }
@@ -330,17 +436,6 @@ fn words<P: Protocol>(actions: &[Action<P>]) -> Vec<String> {
     actions.iter().map(Action::to_string).collect()
 }
 
-fn actions_of<P: Checkable>(
-    replayed: &Replayed<P>,
-    trace: &[String],
-    setup: &Arc<Setup<P>>,
-) -> Vec<Action<P>> {
-    let mut starts = crate::world::World::starts(setup).into_iter();
-    let start = starts.find(|(_, action)| Some(&action.to_string()) == trace.first());
-    let start = start.map(|(_, action)| action);
-    start.into_iter().chain(replayed.path.iter().filter_map(|(_, action)| action.clone())).collect()
-}
-
 fn retell<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Retold {
     let run = simulate::run(setup, seed);
     let trace = words(&run.trace);
@@ -352,7 +447,7 @@ fn retell<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Retold {
             _ => steps += &format!("{ticks:>8}  {action}\n"),
         }
     }
-    Retold { steps, trace, violation: run.violation, svg: None }
+    Retold { steps, trace, violation: run.violation, diagram: None }
 }
 
 fn reported<P: Protocol>(

@@ -29,6 +29,9 @@ pub struct TraceFile {
     pub from: String,
     /// What it breaks, if anything.
     pub violation: Option<Violation>,
+    /// A scenario that keeps what this one breaks, as far as it can follow the trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_by: Option<String>,
     /// The scenario's numbers.
     pub numbers: Numbers,
     /// The actions, in words.
@@ -110,6 +113,8 @@ impl TraceFile {
 /// What a replay showed.
 #[derive(Debug)]
 pub struct Replayed<P: Checkable> {
+    /// How the world starts.
+    pub start: Action<P>,
     /// The worlds and the actions between them.
     pub path: Vec<(World<P>, Option<Action<P>>)>,
     /// What the last world, or one before it, breaks.
@@ -127,7 +132,7 @@ pub fn replay<P: Checkable>(
     let first = trace.first().map_or("", String::as_str);
     let mut starts = World::starts(setup).into_iter();
     let start = starts.find(|(_, action)| action.to_string() == first);
-    let (mut world, _) = start.ok_or_else(|| BadTrace::Start(first.to_owned()))?;
+    let (mut world, start) = start.ok_or_else(|| BadTrace::Start(first.to_owned()))?;
     let examiner = Examiner::new(setup);
     let mut violation = examiner.examine(&world);
     let mut path = Vec::with_capacity(trace.len());
@@ -140,7 +145,7 @@ pub fn replay<P: Checkable>(
         violation = violation.or_else(|| examiner.examine(&world));
     }
     path.push((world, None));
-    Ok(Replayed { path, violation })
+    Ok(Replayed { start, path, violation })
 }
 
 /// The enabled action with these words.
@@ -154,6 +159,12 @@ fn enabled<P: Checkable>(world: &World<P>, words: &str) -> Option<Action<P>> {
 }
 
 impl<P: Checkable> Replayed<P> {
+    /// Its actions, the start first.
+    pub fn actions(&self) -> Vec<Action<P>> {
+        let steps = self.path.iter().filter_map(|(_, action)| action.clone());
+        std::iter::once(self.start.clone()).chain(steps).collect()
+    }
+
     /// The run, step by step, as text: each action, and what it changed.
     pub fn steps(&self) -> String {
         let mut text = String::new();

@@ -81,22 +81,42 @@ impl<P: Protocol> Examiner<P> {
     /// What is wrong with one node, alone or beside another.
     pub fn node(&self, system: &System<P>, me: NodeId) -> Option<Violation> {
         let state = system.state(me)?;
-        let cfg = &self.setup.config;
-        self.setup.properties.iter().find_map(|property| match property {
-            Property::EachNode(name, holds) if !holds(cfg, me, state) => {
+        self.setup.properties.iter().find_map(|property| {
+            let others = system.states().filter(|(other, _)| *other != me);
+            let mut beside = others.filter_map(|other| self.beside(property, (me, state), other));
+            self.alone(property, (me, state)).or_else(|| beside.next())
+        })
+    }
+
+    fn alone(&self, property: &Property<P>, (me, state): (NodeId, &P)) -> Option<Violation> {
+        match property {
+            Property::EachNode(name, holds) if !holds(&self.setup.config, me, state) => {
                 Some(Violation::new(name, format!("{me} breaks it")))
             }
-            Property::EachPair(name, holds) => {
-                let others = system.states().filter(|(other, _)| *other != me);
-                let mut broken = others.filter(|(other, theirs)| {
-                    !(holds(cfg, (me, state), (*other, theirs))
-                        && holds(cfg, (*other, theirs), (me, state)))
-                });
-                let (other, _) = broken.next()?;
-                Some(Violation::new(name, format!("{me} and {other} break it")))
-            }
             _ => None,
-        })
+        }
+    }
+
+    fn beside(
+        &self,
+        property: &Property<P>,
+        one: (NodeId, &P),
+        other: (NodeId, &P),
+    ) -> Option<Violation> {
+        let Property::EachPair(name, holds) = property else { return None };
+        let cfg = &self.setup.config;
+        let broken = !(holds(cfg, one, other) && holds(cfg, other, one));
+        broken.then(|| Violation::new(name, format!("{} and {} break it", one.0, other.0)))
+    }
+
+    /// Whether a node's state breaks nothing by itself.
+    pub fn is_fine_alone(&self, node: (NodeId, &P)) -> bool {
+        self.setup.properties.iter().all(|property| self.alone(property, node).is_none())
+    }
+
+    /// Whether two nodes' states break nothing beside each other.
+    pub fn are_fine_together(&self, one: (NodeId, &P), other: (NodeId, &P)) -> bool {
+        self.setup.properties.iter().all(|property| self.beside(property, one, other).is_none())
     }
 
     /// What is wrong with the history.
@@ -133,12 +153,16 @@ impl<P: Protocol> Examiner<P> {
 impl<P: Checkable> Examiner<P> {
     /// The first property that is broken in a state, in the order of the setup.
     pub fn examine(&self, world: &World<P>) -> Option<Violation> {
+        self.so_far(world).or_else(|| self.at_rest(world))
+    }
+
+    /// The first property that is broken in a state, whatever comes later.
+    pub fn so_far(&self, world: &World<P>) -> Option<Violation> {
         let system = &world.system;
         self.system(system)
             .or_else(|| NodeId::all(self.setup.nodes()).find_map(|node| self.node(system, node)))
             .or_else(|| self.history(&system.history))
             .or_else(|| self.deadlock(world))
-            .or_else(|| self.settled(world))
     }
 
     fn deadlock(&self, world: &World<P>) -> Option<Violation> {
@@ -147,7 +171,7 @@ impl<P: Checkable> Examiner<P> {
     }
 
     /// Settles the world, where all calls have been made, and judges the fixed point.
-    fn settled(&self, world: &World<P>) -> Option<Violation> {
+    pub fn at_rest(&self, world: &World<P>) -> Option<Violation> {
         let wanted = |property: &&Property<P>| matches!(property, Property::Settled(..));
         self.setup.properties.iter().find(wanted)?;
         if (0..world.system.programs.len()).any(|program| world.system.unfinished(program)) {

@@ -10,7 +10,8 @@ use std::io::BufRead;
 
 use edn_format::{Keyword, Parser, ParserOptions, Value};
 
-use super::import::{Event, Fault, Kind, Process, faulty, unreadable};
+use super::import::{Beside, Event, Fault, Kind, Process, faulty, unreadable};
+use super::{Sync, SyncKind};
 
 /// The most bytes that one event may have.
 pub const LONGEST: usize = 1 << 20;
@@ -93,7 +94,49 @@ fn event(line: usize, value: Value) -> Result<Event, Fault> {
     let kind = kind(line, &need("type")?)?;
     let function = name(line, ":f", &need("f")?)?;
     let (key, value) = (take("key"), take("value").unwrap_or(Value::Nil));
-    Ok(Event { line, process, kind, function, key, value })
+    let beside = Beside {
+        time: take("time").map(|time| number(line, "time", &time)).transpose()?,
+        session: take("session").map(|session| number(line, "session", &session)).transpose()?,
+        node: take("node").as_ref().and_then(node),
+        sync: take("sync").map(|label| sync(line, label)).transpose()?,
+    };
+    Ok(Event { line, process, kind, function, key, value, beside })
+}
+
+fn number<N: TryFrom<i64>>(line: usize, what: &str, value: &Value) -> Result<N, Fault> {
+    let number = if let Value::Integer(number) = value { N::try_from(*number).ok() } else { None };
+    number.ok_or_else(|| faulty(line, format!("the {what} is no number, or out of range")))
+}
+
+/// A node is a number, or a name that ends with one; other names tell nothing here.
+fn node(value: &Value) -> Option<u32> {
+    match value {
+        Value::Integer(number) => u32::try_from(*number).ok(),
+        Value::String(name) => {
+            let digits = name.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |last| last + 1);
+            name.get(digits..)?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+fn sync(line: usize, value: Value) -> Result<Sync, Fault> {
+    let Value::Map(mut map) = value else { return Err(faulty(line, "a :sync is a map")) };
+    let mut need = |name: &str| {
+        let value = map.remove(&Value::Keyword(Keyword::from_name(name)));
+        value.ok_or_else(|| faulty(line, format!("the :sync has no :{name}")))
+    };
+    let kind = match name(line, ":kind", &need("kind")?)?.as_str() {
+        "acquire" => SyncKind::Acquire,
+        "release" => SyncKind::Release,
+        "barrier" => SyncKind::Barrier,
+        "both" => SyncKind::Both,
+        _ => return Err(faulty(line, "the :kind is none of :acquire, :release, :barrier, :both")),
+    };
+    let Value::String(object) = need("object")? else {
+        return Err(faulty(line, "the :object of a :sync is a text"));
+    };
+    Ok(Sync { kind, object, grant: number(line, "grant", &need("grant")?)? })
 }
 
 /// Who does something: a client has a number, and everybody else a name.

@@ -16,8 +16,8 @@ use edn_format::{Value, emit_str};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Call, History, HistoryError, Recorder, edn, jepsen_log};
-use crate::object::{CasRegister, Kv, Object, Register, cas_register, kv, register};
+use super::{Call, Happening, History, HistoryError, Recorder, Sync, edn, jepsen_log, json_lines};
+use crate::object::Object;
 
 /// Why a file is no history.
 #[derive(Debug, Error)]
@@ -57,23 +57,32 @@ pub enum Format {
     JepsenLog,
     /// Maps in EDN: `{:process 0, :type :invoke, :f :read, :value nil}`.
     JepsenEdn,
+    /// Objects in JSON, one a line: `{"process":0,"type":"invoke","f":"read"}`.
+    JsonLines,
 }
 
 impl Format {
     /// The formats by their names.
-    pub const ALL: [(&'static str, Format); 2] =
-        [("jepsen-log", Format::JepsenLog), ("jepsen-edn", Format::JepsenEdn)];
+    pub const ALL: [(&'static str, Format); 3] = [
+        ("jepsen-log", Format::JepsenLog),
+        ("jepsen-edn", Format::JepsenEdn),
+        ("json-lines", Format::JsonLines),
+    ];
 
-    /// What a text seems to be, by the first byte that is no blank.
+    /// What a text seems to be, by the first bytes that are no blanks: `{"` begins a line of JSON.
     fn detect(input: impl Read) -> io::Result<Format> {
+        let mut brace = false;
         for byte in BufReader::new(input).bytes() {
             match byte? {
-                b'{' | b'[' | b'(' | b'#' | b';' => return Ok(Format::JepsenEdn),
+                b'"' if brace => return Ok(Format::JsonLines),
+                byte if brace && byte != b' ' => return Ok(Format::JepsenEdn),
+                b'{' => brace = true,
+                b'[' | b'(' | b'#' | b';' => return Ok(Format::JepsenEdn),
                 byte if byte.is_ascii_whitespace() || byte == b',' => (),
                 _ => break,
             }
         }
-        Ok(Format::JepsenLog)
+        Ok(if brace { Format::JepsenEdn } else { Format::JepsenLog })
     }
 }
 
@@ -125,6 +134,55 @@ pub struct Event {
     pub key: Option<Value>,
     /// What is written, or was read.
     pub value: Value,
+    /// What else is told.
+    pub beside: Beside,
+}
+
+/// What a format may tell of an event, and need not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// When it was, by the recorder's clock.
+    pub time: Option<u64>,
+    /// The session.
+    pub session: Option<u32>,
+    /// The node.
+    pub node: Option<u32>,
+    /// How the call synchronises.
+    pub sync: Option<Sync>,
+}
+
+/// An event, but for who, when and where: the opposite of reading it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words {
+    /// The name of the operation.
+    pub function: &'static str,
+    /// The part of the object.
+    pub key: Option<Value>,
+    /// What is written, or was read.
+    pub value: Value,
+}
+
+impl Words {
+    /// A function and its value.
+    pub fn of(function: &'static str, value: &Datum) -> Words {
+        Words { function, key: None, value: value.into() }
+    }
+
+    /// A compare-and-set that was refused.
+    pub fn refused(function: &'static str) -> Words {
+        Words { function, key: None, value: Value::Boolean(false) }
+    }
+}
+
+impl From<&Datum> for Value {
+    fn from(datum: &Datum) -> Self {
+        match datum {
+            Datum::Nil => Value::Nil,
+            Datum::Number(number) => Value::Integer(*number),
+            Datum::Text(text) => Value::String(text.clone()),
+            Datum::Other(text) => edn::parse(0, text).unwrap_or(Value::Nil),
+        }
+    }
 }
 
 /// A value of a recorded history. It is only ever compared.
@@ -135,6 +193,8 @@ pub enum Datum {
     Nil,
     /// A number.
     Number(i64),
+    /// A text.
+    Text(String),
     /// Anything else, as EDN writes it.
     Other(String),
 }
@@ -144,6 +204,7 @@ impl From<&Value> for Datum {
         match value {
             Value::Nil => Datum::Nil,
             Value::Integer(number) => Datum::Number(*number),
+            Value::String(text) => Datum::Text(text.clone()),
             other => Datum::Other(emit_str(other)),
         }
     }
@@ -154,6 +215,7 @@ impl Debug for Datum {
         match self {
             Datum::Nil => f.write_str("nil"),
             Datum::Number(number) => write!(f, "{number}"),
+            Datum::Text(text) => write!(f, "{text:?}"),
             Datum::Other(text) => f.write_str(text),
         }
     }
@@ -166,7 +228,13 @@ pub trait Import: Object {
 
     /// What an event returns to an operation; `None` if that isn't known.
     fn ret(op: &Self::Op, event: &Event, nil: NilReads) -> Result<Option<Self::Ret>, String>;
+
+    /// How the call, or its return with an answer, is written.
+    fn words(op: &Self::Op, ret: Option<&Self::Ret>) -> Words;
 }
+
+/// The most calls that a history may have: more would need gigabytes.
+pub const MOST_CALLS: usize = 10_000_000;
 
 /// Reads a file; without a format, it is detected.
 pub fn read_file<O: Import>(
@@ -192,7 +260,7 @@ pub fn read<O: Import>(
     format: Format,
 ) -> Result<History<O::Op, O::Ret>, Fault> {
     let nil = match format {
-        Format::JepsenLog => NilReads::Value,
+        Format::JepsenLog | Format::JsonLines => NilReads::Value,
         Format::JepsenEdn => NilReads::Unknown,
     };
     let mut calls = Recorder::default();
@@ -205,6 +273,7 @@ pub fn read<O: Import>(
     match format {
         Format::JepsenLog => jepsen_log::events(input, sink)?,
         Format::JepsenEdn => edn::events(input, sink)?,
+        Format::JsonLines => json_lines::events(input, sink)?,
     }
     // A history in which every call failed is a history, but a text without calls is none.
     match clients {
@@ -219,151 +288,44 @@ fn record<O: Import>(
     nil: NilReads,
 ) -> Result<(), String> {
     let text = |error: HistoryError| error.to_string();
-    let Process::Client(process) = event.process else { return Ok(()) };
-    if event.kind == Kind::Invoke {
-        return calls.invoke(process, O::op(event)?, Some(event.line)).map_err(text);
+    if let Some(time) = event.beside.time {
+        calls.clock(time).map_err(text)?;
     }
-    let call: &Call<O::Op, O::Ret> = calls.open(process).map_err(text)?;
-    match event.kind {
-        Kind::Invoke => Ok(()),
-        Kind::Ok => {
-            let ret = O::ret(&call.op, event, nil)?;
-            calls.returns(process, ret, Some(event.line)).map_err(text)
-        }
-        Kind::Fail => calls.fails(process).map_err(text),
-        Kind::Info => calls.gives_up(process).map_err(text),
-    }
-}
-
-/// A write returns what it wrote, or nothing.
-fn echoes<Op: PartialEq + Debug>(op: &Op, event: &Event, returned: Op) -> Result<(), String> {
-    if event.value == Value::Nil || *op == returned {
+    let line = Some(event.line);
+    let Process::Client(process) = event.process else {
+        let what = match event.function.as_str() {
+            "quiescence" => Happening::Quiescence,
+            _ => Happening::Fault(said(event)),
+        };
+        calls.happens(what, event.beside.node, line);
         return Ok(());
-    }
-    Err(format!("the call was {op:?}, but {returned:?} returns"))
-}
-
-/// A completed call must be the one that was made.
-fn mismatch<T>(op: &impl Debug, event: &Event) -> Result<T, String> {
-    Err(format!("the call was {op:?}, but :{} returns", event.function))
-}
-
-fn unknown_function<T>(event: &Event, known: &str) -> Result<T, String> {
-    Err(format!("the object has no operation :{}, it has {known}", event.function))
-}
-
-fn pair(value: &Value) -> Result<(&Value, &Value), String> {
-    match value {
-        Value::Vector(pair) | Value::List(pair) if pair.len() == 2 => Ok((&pair[0], &pair[1])),
-        _ => Err("a compare-and-set needs a pair of values, [from to]".to_owned()),
-    }
-}
-
-impl Import for Register<Datum> {
-    fn op(event: &Event) -> Result<Self::Op, String> {
-        match event.function.as_str() {
-            "read" => Ok(register::Op::Read),
-            "write" => Ok(register::Op::Write((&event.value).into())),
-            _ => unknown_function(event, ":read and :write"),
+    };
+    let call = match event.kind {
+        Kind::Invoke if calls.len() == MOST_CALLS => {
+            return Err(format!("the history has more than {MOST_CALLS} calls"));
         }
-    }
-
-    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
-        match (op, event.function.as_str()) {
-            (register::Op::Read, "read") => {
-                Ok(Some(register::Ret::Value(Datum::from(&event.value))))
-            }
-            (register::Op::Write(_), "write") => {
-                echoes(op, event, Self::op(event)?)?;
-                Ok(Some(register::Ret::Done))
-            }
-            _ => mismatch(op, event),
+        Kind::Invoke => calls.invoke(process, O::op(event)?, line).map_err(text)?,
+        Kind::Ok => {
+            let open: &Call<O::Op, O::Ret> = calls.open(process).map_err(text)?;
+            let ret = O::ret(&open.op, event, nil)?;
+            calls.returns(process, ret, line).map_err(text)?
         }
+        Kind::Fail => return calls.fails(process, line).map_err(text),
+        Kind::Info => return calls.gives_up(process).map_err(text),
+    };
+    call.session = event.beside.session.unwrap_or(call.session);
+    call.node = event.beside.node.or(call.node);
+    if let Some(sync) = &event.beside.sync {
+        call.sync = Some(Box::new(sync.clone()));
     }
+    Ok(())
 }
 
-impl Import for CasRegister<Datum> {
-    fn op(event: &Event) -> Result<Self::Op, String> {
-        match event.function.as_str() {
-            "read" => Ok(cas_register::Op::Read),
-            "write" => Ok(cas_register::Op::Write((&event.value).into())),
-            "cas" => {
-                let (from, to) = pair(&event.value)?;
-                Ok(cas_register::Op::cas(from.into(), to.into()))
-            }
-            _ => unknown_function(event, ":read, :write and :cas"),
-        }
-    }
-
-    fn ret(op: &Self::Op, event: &Event, nil: NilReads) -> Result<Option<Self::Ret>, String> {
-        use cas_register::{Op, Ret};
-        match (op, event.function.as_str()) {
-            (Op::Read, "read") if event.value == Value::Nil && nil == NilReads::Unknown => Ok(None),
-            (Op::Read, "read") => Ok(Some(Ret::Value(Datum::from(&event.value)))),
-            (Op::Write(_), "write") => {
-                echoes(op, event, Self::op(event)?)?;
-                Ok(Some(Ret::Done))
-            }
-            (Op::Cas { .. }, "cas") => {
-                if event.value != Value::Nil {
-                    echoes(op, event, Self::op(event)?)?;
-                }
-                Ok(Some(Ret::Swapped(true)))
-            }
-            _ => mismatch(op, event),
-        }
-    }
-}
-
-/// A text of a map: strings, and what else is written in EDN. The empty text stands for nothing.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Nil => None,
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(emit_str(other)),
-    }
-}
-
-/// In these histories the value "" is how a missing key is read. So a put of "" is a deletion.
-impl Import for Kv {
-    fn op(event: &Event) -> Result<Self::Op, String> {
-        let key = match &event.key {
-            Some(Value::String(key)) => key.clone(),
-            Some(key @ (Value::Integer(_) | Value::Keyword(_))) => emit_str(key),
-            _ => return Err("a call on a map needs a :key, a text or a number".to_owned()),
-        };
-        let value = text(&event.value);
-        let act = match event.function.as_str() {
-            "get" | "read" => kv::Act::Get,
-            "put" | "write" => value.map_or(kv::Act::Delete, kv::Act::Put),
-            "append" => kv::Act::Append(value.unwrap_or_default()),
-            "delete" => kv::Act::Delete,
-            "cas" => {
-                let (from, to) = pair(&event.value)?;
-                kv::Act::Cas { from: text(from), to: text(to) }
-            }
-            _ => return unknown_function(event, ":get, :put, :append, :cas and :delete"),
-        };
-        Ok(kv::Op { key, act })
-    }
-
-    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
-        match (&op.act, event.function.as_str()) {
-            (kv::Act::Get, "get" | "read") => Ok(Some(kv::Ret::Value(text(&event.value)))),
-            (kv::Act::Cas { .. }, "cas") => {
-                if event.value != Value::Nil {
-                    echoes(op, event, Self::op(event)?)?;
-                }
-                Ok(Some(kv::Ret::Swapped(true)))
-            }
-            (kv::Act::Put(_) | kv::Act::Delete, "put" | "write" | "delete")
-            | (kv::Act::Append(_), "append") => {
-                echoes(op, event, Self::op(event)?)?;
-                Ok(Some(kv::Ret::Done))
-            }
-            _ => mismatch(op, event),
-        }
+/// What somebody who makes no calls says.
+fn said(event: &Event) -> String {
+    match &event.value {
+        Value::Nil => event.function.clone(),
+        value => format!("{} {}", event.function, emit_str(value)),
     }
 }
 
@@ -379,7 +341,7 @@ impl<R: BufRead> LineReader<R> {
         LineReader { input, line: 0 }
     }
 
-    /// The next line, from 1, without its end.
+    /// The next line, from 1, with its end.
     pub fn next_line(&mut self) -> Result<Option<(usize, String)>, Fault> {
         let mut bytes = Vec::new();
         self.line += 1;
@@ -403,6 +365,10 @@ impl<R: BufRead> LineReader<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{Outcome, SyncKind, export};
+    use crate::object::{
+        CasRegister, Kv, PriorityQueue, Queue, Register, Set, Stack, cas_register,
+    };
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
     use std::cell::Cell;
@@ -415,6 +381,15 @@ mod tests {
         {:process 1, :type :ok, :f :read, :value nil, :set #{1 \\} \"]\"}} #_{:dropped 1}\n\
         {:process 0, :type :info, :f :cas, :value [1 2]}\n\
         {:process :nemesis, :type :info, :f :start, :value {:a #{\"b\" 1.5}}}]\n";
+
+    const JSON: &str = r#"{"process":0,"type":"invoke","f":"cas","value":[1,2],"time":5}
+        {"process":1,"type":"invoke","f":"read","time":5,"session":7,"node":3}
+
+        {"process":1,"type":"ok","f":"read","value":null,"sync":{"kind":"release","object":"l","grant":4}}
+        {"process":0,"type":"info","f":"cas","time":9}
+        {"process":"nemesis","type":"info","f":"kill","value":[1],"node":1}
+        {"process":"checker","type":"info","f":"quiescence"}
+"#;
 
     type Cas = CasRegister<Datum>;
 
@@ -433,6 +408,8 @@ mod tests {
                 read::<Register<Datum>>(bytes, format).err(),
                 read::<Cas>(bytes, format).err(),
                 read::<Kv>(bytes, format).err(),
+                read::<Set<Datum>>(bytes, format).err(),
+                read::<Queue<Datum>>(bytes, format).err(),
             ] {
                 let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
                 assert!(fault.is_none_or(|fault| fault.line <= lines && !fault.reason.is_empty()));
@@ -460,6 +437,92 @@ mod tests {
         // The one difference is what a read of nil says.
         assert_eq!(log.calls()[1].ret, Some(cas_register::Ret::Value(Datum::Nil)));
         assert_eq!(edn.calls()[1].ret, None);
+
+        assert_eq!(Format::detect(JSON.as_bytes()).unwrap(), Format::JsonLines);
+        let json = cas(JSON.as_bytes(), Format::JsonLines).unwrap();
+        assert_eq!((json.calls()[0].invoked, json.calls()[1].returned), (5, Some(7)));
+        let [open, read] = json.calls() else { panic!("two calls: {json:?}") };
+        assert_eq!((open.session, open.node, open.outcome()), (0, None, Outcome::Unknown));
+        assert_eq!((read.session, read.node, read.return_line), (7, Some(3), Some(4)));
+        assert_eq!(read.ret, Some(cas_register::Ret::Value(Datum::Nil)));
+        let sync = Sync { kind: SyncKind::Release, object: "l".to_owned(), grant: 4 };
+        assert_eq!(read.sync.as_deref(), Some(&sync));
+        let marks: Vec<_> = json.marks().iter().map(|mark| (&mark.what, mark.node)).collect();
+        let kill = Happening::Fault("kill [1]".to_owned());
+        assert_eq!(marks, [(&kill, Some(1)), (&Happening::Quiescence, None)]);
+    }
+
+    #[test]
+    fn what_is_exported_is_read_back() {
+        fn survives_export<O: Import>(text: &str) {
+            let first = read::<O>(text.as_bytes(), Format::JsonLines).unwrap();
+            let mut edn = Vec::new();
+            export::to_jepsen_edn::<O>(&first, &mut edn).unwrap();
+            let second = read::<O>(edn.as_slice(), Format::JepsenEdn).unwrap();
+            let told = |history: &History<O::Op, O::Ret>| {
+                let calls = history.calls().iter().chain(history.failed()).map(|call| {
+                    let nowhere = Call { line: None, return_line: None, ..call.clone() };
+                    format!("{nowhere:?}")
+                });
+                calls.collect::<Vec<_>>()
+            };
+            assert_eq!(told(&first), told(&second));
+            assert_eq!(first.marks().len(), second.marks().len());
+        }
+        let call = |process: u32, f: &str, value: &str, ret: &str| {
+            let end = if ret == "fail" { "fail" } else { "ok" };
+            let ret = if ret == "fail" { value } else { ret };
+            format!(
+                "{{\"process\":{process},\"type\":\"invoke\",\"f\":\"{f}\",\"key\":\"k\",\
+                 \"value\":{value},\"node\":2,\"session\":9}}\n{{\"process\":{process},\
+                 \"type\":\"{end}\",\"f\":\"{f}\",\"key\":\"k\",\"value\":{ret}}}\n\
+                 {{\"process\":\"n\",\"type\":\"info\",\"f\":\"quiescence\"}}\n"
+            )
+        };
+        survives_export::<Register<Datum>>(
+            &[call(0, "write", "\"a b\"", "\"a b\""), call(1, "read", "null", "[1,\"x\"]")]
+                .concat(),
+        );
+        survives_export::<Cas>(
+            &[call(0, "cas", "[1,2]", "null"), call(0, "write", "3", "fail")].concat(),
+        );
+        let kv = [call(0, "put", "\"a\"", "\"a\""), call(1, "get", "null", "\"a\"")];
+        survives_export::<Kv>(&[kv.concat(), call(2, "cas", "[\"a\",null]", "null")].concat());
+        survives_export::<Set<Datum>>(
+            &[call(0, "add", "1", "true"), call(1, "contains", "1", "false")].concat(),
+        );
+        let empty = |put: &str, take: &str| {
+            [call(0, put, "1", "1"), call(1, take, "null", "1"), call(1, take, "null", "null")]
+                .concat()
+        };
+        survives_export::<Queue<Datum>>(&empty("enqueue", "dequeue"));
+        survives_export::<Stack<Datum>>(&empty("push", "pop"));
+        survives_export::<PriorityQueue<Datum>>(&empty("insert", "delete-min"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_line_of_json_is_said_with_its_line() {
+        let call = "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1,\"time\":5}\n";
+        for (line, reason, text) in [
+            (1, "the file may be cut off", call.trim_end().to_owned()),
+            (2, "this is no event: EOF", format!("{call}{}\n", &call[..30])),
+            (1, "unknown field `tiem`", call.replace("time", "tiem")),
+            (1, "missing field `f`", call.replace("\"f\":\"write\",", "")),
+            (1, "unknown variant `ask`", call.replace("invoke", "ask")),
+            (1, "did not match", call.replace(":0,", ":-1,")),
+            (1, "a process has a name", call.replace(":0,", ":\"\",")),
+            (1, "no integer", call.replace("\"value\":1", "\"value\":1.5")),
+            (1, "an object is no value", call.replace("\"value\":1", "\"value\":{}")),
+            (2, "makes a call while its last one, of line 1,", format!("{call}{call}")),
+            (2, "time runs backwards: 4 comes after 5", {
+                format!("{call}{}", call.replace(":0,", ":1,").replace(":5", ":4"))
+            }),
+            (1, "none of its calls is open", call.replace("invoke", "ok")),
+        ] {
+            let fault = cas(text.as_bytes(), Format::JsonLines).unwrap_err();
+            let right = fault.line == line && fault.reason.contains(reason);
+            assert!(right, "{line} {reason}: {fault:?}");
+        }
     }
 
     #[test]
@@ -552,6 +615,7 @@ mod tests {
             let event = format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}");
             survives(event.as_bytes());
             survives(format!("INFO  jepsen.util - 0\t:invoke\t:write\t{text}").as_bytes());
+            survives(format!("{{\"process\":0,\"type\":\"invoke\",\"f\":\"add\",\"value\":{text}}}\n").as_bytes());
         }
     }
 
@@ -565,11 +629,11 @@ mod tests {
             any::<prop::sample::Index>(),
         );
         let edits = prop::collection::vec(edit, 0..4);
-        let strategy = (any::<bool>(), edits, any::<prop::sample::Index>());
+        let strategy = (0..3_usize, edits, any::<prop::sample::Index>());
         let (valid, broken) = (Cell::new(0), Cell::new(0));
         let mut runner = TestRunner::new(ProptestConfig::with_cases(2_000));
-        let survived = runner.run(&strategy, |(is_log, edits, end)| {
-            let mut text = if is_log { LOG } else { EDN }.as_bytes().to_vec();
+        let survived = runner.run(&strategy, |(which, edits, end)| {
+            let mut text = [LOG, EDN, JSON][which].as_bytes().to_vec();
             for (at, length, bytes, from) in edits {
                 let (at, from) = (at.index(text.len()), from.index(text.len()));
                 let piece = text[from..text.len().min(from + length)].to_vec();
@@ -578,7 +642,7 @@ mod tests {
             }
             text.truncate(end.index(4 * text.len() + 1));
             survives(&text);
-            let format = if is_log { Format::JepsenLog } else { Format::JepsenEdn };
+            let format = Format::ALL[which].1;
             let count = if cas(&text, format).is_ok() { &valid } else { &broken };
             count.set(count.get() + 1);
             Ok(())

@@ -7,7 +7,7 @@
 use std::io::BufRead;
 
 use super::edn;
-use super::import::{Event, Fault, LineReader, faulty};
+use super::import::{Beside, Event, Fault, LineReader, faulty};
 
 /// What comes before the fields of an event.
 const MARKS: [&str; 2] = ["jepsen.util - ", "jepsen.util: "];
@@ -47,5 +47,5 @@ fn event(line: usize, text: &str) -> Result<Option<Event>, Fault> {
     let kind = edn::kind(line, &edn::parse(line, field("type")?)?)?;
     let function = edn::name(line, "function", &edn::parse(line, field("function")?)?)?;
     let value = edn::parse(line, field("value")?)?;
-    Ok(Some(Event { line, process, kind, function, key: None, value }))
+    Ok(Some(Event { line, process, kind, function, key: None, value, beside: Beside::default() }))
 }

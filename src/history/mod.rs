@@ -9,19 +9,32 @@
 //! never returns: it may take effect at any time after its invocation, or never.
 
 pub mod edn;
+pub mod export;
 pub mod import;
 pub mod jepsen_log;
+pub mod json_lines;
+pub mod label;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use label::{Happening, Mark, Sync, SyncKind};
+
 /// One call of a process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Call<Op, Ret> {
     /// Who called.
     pub process: u32,
+    /// The session that the call belongs to: its process's, if nobody says otherwise. A session may
+    /// go on under another process, after one whose last call had an unknown outcome.
+    pub session: u32,
+    /// The node that served it.
+    pub node: Option<u32>,
+    /// How it synchronises, if it does.
+    pub sync: Option<Box<Sync>>,
     /// What was called.
     pub op: Op,
     /// What came back; `None` beside a return means that any answer is legal.
@@ -36,7 +49,45 @@ pub struct Call<Op, Ret> {
     pub return_line: Option<usize>,
 }
 
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It returned.
+    Ok,
+    /// It did not happen.
+    Failed,
+    /// It may take effect at any later time, or never.
+    Unknown,
+}
+
 impl<Op, Ret> Call<Op, Ret> {
+    /// A call that has not returned; the session is the process's own.
+    pub fn open(process: u32, op: Op, invoked: u64) -> Self {
+        Call {
+            process,
+            session: process,
+            node: None,
+            sync: None,
+            op,
+            ret: None,
+            invoked,
+            returned: None,
+            line: None,
+            return_line: None,
+        }
+    }
+
+    /// A call that returned; without an answer, any is legal.
+    pub fn done(process: u32, op: Op, ret: Option<Ret>, invoked: u64, returned: u64) -> Self {
+        Call { ret, returned: Some(returned), ..Call::open(process, op, invoked) }
+    }
+
+    /// What became of a call that is in a history, where none is that failed.
+    pub fn outcome(&self) -> Outcome {
+        self.returned.map_or(Outcome::Unknown, |_| Outcome::Ok)
+    }
+
     /// True if this call returned before the other was invoked.
     pub fn precedes(&self, other: &Self) -> bool {
         self.returned.is_some_and(|returned| returned < other.invoked)
@@ -47,6 +98,8 @@ impl<Op, Ret> Call<Op, Ret> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct History<Op, Ret> {
     calls: Vec<Call<Op, Ret>>,
+    failed: Vec<Call<Op, Ret>>,
+    marks: Vec<Mark>,
 }
 
 /// Why calls, or events, are no history.
@@ -59,6 +112,9 @@ pub enum HistoryError {
     #[error("process {0} makes a call while its last one, {1}, has not returned")]
     TwoOpenCalls(u32, String),
     /// Time goes forward.
+    #[error("time runs backwards: {0} comes after {1}")]
+    TimeRunsBackwards(u64, u64),
+    /// Time goes forward within a call, too.
     #[error("a call of process {0} returns before it is invoked")]
     ReturnsTooEarly(u32),
     /// An answer comes with a return.
@@ -84,12 +140,31 @@ impl<Op, Ret> History<Op, Ret> {
                 return Err(HistoryError::TwoOpenCalls(call.process, before.place()));
             }
         }
-        Ok(History { calls })
+        Ok(History { calls, failed: Vec::new(), marks: Vec::new() })
+    }
+
+    /// The same history, with what no judge of calls looks at: calls that did not happen, and what
+    /// befell the system. Both are sorted by time.
+    pub fn beside(mut self, failed: Vec<Call<Op, Ret>>, marks: Vec<Mark>) -> Self {
+        (self.failed, self.marks) = (failed, marks);
+        self.failed.sort_by_key(|call| call.invoked);
+        self.marks.sort_by_key(|mark| mark.time);
+        self
     }
 
     /// The calls, in the order of their invocations.
     pub fn calls(&self) -> &[Call<Op, Ret>] {
         &self.calls
+    }
+
+    /// The calls that failed, as far as they were recorded: they did not happen.
+    pub fn failed(&self) -> &[Call<Op, Ret>] {
+        &self.failed
+    }
+
+    /// What befell the system meanwhile.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
     }
 
     /// How many processes made calls.
@@ -113,16 +188,21 @@ impl<Op, Ret> Call<Op, Ret> {
 /// Makes a history of events, in the order in which they are told.
 #[derive(Clone, Debug)]
 pub struct Recorder<Op, Ret> {
-    /// A failed call leaves a hole, so that indices stay.
-    calls: Vec<Option<Call<Op, Ret>>>,
+    calls: Vec<Call<Op, Ret>>,
+    /// Which calls failed, in the order in which they did.
+    failed: Vec<usize>,
+    marks: Vec<Mark>,
     /// For each process its last call, until that returns or fails.
     open: BTreeMap<u32, usize>,
     now: u64,
+    /// What the clock said last.
+    told: Option<u64>,
 }
 
 impl<Op, Ret> Default for Recorder<Op, Ret> {
     fn default() -> Self {
-        Recorder { calls: Vec::new(), open: BTreeMap::new(), now: 0 }
+        let (calls, failed, marks) = (Vec::new(), Vec::new(), Vec::new());
+        Recorder { calls, failed, marks, open: BTreeMap::new(), now: 0, told: None }
     }
 }
 
@@ -133,23 +213,20 @@ impl<Op, Ret> Recorder<Op, Ret> {
         process: u32,
         op: Op,
         line: Option<usize>,
-    ) -> Result<(), HistoryError> {
+    ) -> Result<&mut Call<Op, Ret>, HistoryError> {
         if let Some(open) = self.open.get(&process) {
-            let place = self.calls[*open].as_ref().map(Call::place).unwrap_or_default();
-            return Err(HistoryError::TwoOpenCalls(process, place));
+            return Err(HistoryError::TwoOpenCalls(process, self.calls[*open].place()));
         }
-        let invoked = self.tick();
-        self.open.insert(process, self.calls.len());
-        let call =
-            Call { process, op, ret: None, invoked, returned: None, line, return_line: None };
-        self.calls.push(Some(call));
-        Ok(())
+        let (invoked, index) = (self.tick(), self.calls.len());
+        self.open.insert(process, index);
+        self.calls.push(Call { line, ..Call::open(process, op, invoked) });
+        Ok(&mut self.calls[index])
     }
 
     /// The process's open call.
     pub fn open(&self, process: u32) -> Result<&Call<Op, Ret>, HistoryError> {
-        let call = self.open.get(&process).and_then(|index| self.calls[*index].as_ref());
-        call.ok_or(HistoryError::ReturnWithoutCall(process))
+        let index = self.open.get(&process).ok_or(HistoryError::ReturnWithoutCall(process))?;
+        Ok(&self.calls[*index])
     }
 
     /// The process's open call returns, with an answer or with one that nobody knows.
@@ -158,21 +235,20 @@ impl<Op, Ret> Recorder<Op, Ret> {
         process: u32,
         ret: Option<Ret>,
         line: Option<usize>,
-    ) -> Result<(), HistoryError> {
+    ) -> Result<&mut Call<Op, Ret>, HistoryError> {
         let now = self.tick();
-        let index = self.open.remove(&process);
-        let call = index.and_then(|index| self.calls[index].as_mut());
-        let call = call.ok_or(HistoryError::ReturnWithoutCall(process))?;
-        call.ret = ret;
-        call.returned = Some(now);
-        call.return_line = line;
-        Ok(())
+        let index = self.open.remove(&process).ok_or(HistoryError::ReturnWithoutCall(process))?;
+        let call = &mut self.calls[index];
+        (call.ret, call.returned, call.return_line) = (ret, Some(now), line);
+        Ok(call)
     }
 
     /// The process's open call did not happen, and never will.
-    pub fn fails(&mut self, process: u32) -> Result<(), HistoryError> {
+    pub fn fails(&mut self, process: u32, line: Option<usize>) -> Result<(), HistoryError> {
+        let now = self.tick();
         let index = self.open.remove(&process).ok_or(HistoryError::ReturnWithoutCall(process))?;
-        self.calls[index] = None;
+        (self.calls[index].returned, self.calls[index].return_line) = (Some(now), line);
+        self.failed.push(index);
         Ok(())
     }
 
@@ -181,9 +257,45 @@ impl<Op, Ret> Recorder<Op, Ret> {
         self.open(process).map(|_| ())
     }
 
+    /// Something befalls the system.
+    pub fn happens(&mut self, what: Happening, node: Option<u32>, line: Option<usize>) {
+        let time = self.tick();
+        self.marks.push(Mark { time, what, node, line });
+    }
+
     /// The history; calls that are still open stay so.
-    pub fn finish(self) -> Result<History<Op, Ret>, HistoryError> {
-        History::new(self.calls.into_iter().flatten().collect())
+    pub fn finish(mut self) -> Result<History<Op, Ret>, HistoryError> {
+        self.failed.sort_unstable();
+        let mut failed = self.failed.into_iter().peekable();
+        let (mut kept, mut gone) = (Vec::with_capacity(self.calls.len()), Vec::new());
+        for (index, call) in self.calls.into_iter().enumerate() {
+            match failed.next_if_eq(&index) {
+                Some(_) => gone.push(call),
+                None => kept.push(call),
+            }
+        }
+        Ok(History::new(kept)?.beside(gone, self.marks))
+    }
+
+    /// The next event is at this time, by a clock that never goes back. Of events at one time, the
+    /// one that is told first was first.
+    pub fn clock(&mut self, time: u64) -> Result<(), HistoryError> {
+        let before = self.told.replace(time).unwrap_or(0);
+        self.now = self.now.max(time.saturating_sub(1));
+        match time < before {
+            true => Err(HistoryError::TimeRunsBackwards(time, before)),
+            false => Ok(()),
+        }
+    }
+
+    /// How many calls were made.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// True if no call was made.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
     }
 
     fn tick(&mut self) -> u64 {
@@ -197,8 +309,7 @@ mod tests {
     use super::*;
 
     fn call(process: u32, invoked: u64, returned: Option<u64>) -> Call<(), ()> {
-        let ret = returned.map(|_| ());
-        Call { process, op: (), ret, invoked, returned, line: None, return_line: None }
+        Call { ret: returned.map(|_| ()), returned, ..Call::open(process, (), invoked) }
     }
 
     #[test]
@@ -224,14 +335,18 @@ mod tests {
         events.invoke(1, 'b', None).unwrap();
         events.invoke(2, 'c', None).unwrap();
         assert!(matches!(events.invoke(0, 'd', None), Err(HistoryError::TwoOpenCalls(0, _))));
-        events.fails(1).unwrap();
+        events.fails(1, None).unwrap();
         events.returns(0, Some(7), None).unwrap();
-        assert_eq!(events.returns(0, None, None), Err(HistoryError::ReturnWithoutCall(0)));
-        assert_eq!(events.fails(3), Err(HistoryError::ReturnWithoutCall(3)));
+        let second = events.returns(0, None, None).map(|call| call.op);
+        assert_eq!(second, Err(HistoryError::ReturnWithoutCall(0)));
+        assert_eq!(events.fails(3, None), Err(HistoryError::ReturnWithoutCall(3)));
         events.gives_up(2).unwrap();
+        events.happens(Happening::Fault("kill".to_owned()), Some(3), None);
         assert!(matches!(events.invoke(2, 'd', None), Err(HistoryError::TwoOpenCalls(2, _))));
         let history = events.finish().unwrap();
         let ops: Vec<_> = history.calls().iter().map(|call| (call.op, call.ret)).collect();
         assert_eq!(ops, [('a', Some(7)), ('c', None)]);
+        assert_eq!(history.calls()[1].outcome(), Outcome::Unknown);
+        assert_eq!((history.failed()[0].op, history.marks()[0].node), ('b', Some(3)));
     }
 }

@@ -26,6 +26,8 @@ const WRITER: u64 = 1;
 const READER: u64 = 2;
 /// One writer that waits.
 const WAITING: u64 = 1 << 32;
+/// All the readers that can be counted.
+const READERS: u64 = WAITING - READER;
 
 /// A value behind a lock.
 #[derive(Debug)]
@@ -66,6 +68,9 @@ impl<T> RwLock<T> {
     }
 
     /// Waits until no writer is inside and none waits.
+    ///
+    /// # Panics
+    /// If two thousand million readers are inside.
     pub fn read(&self) -> Reading<'_, T> {
         loop {
             let state = self.state.load(Relaxed);
@@ -78,6 +83,9 @@ impl<T> RwLock<T> {
     }
 
     /// Enters for reading if no writer is inside and none waits.
+    ///
+    /// # Panics
+    /// If two thousand million readers are inside.
     pub fn try_read(&self) -> Option<Reading<'_, T>> {
         let mut state = self.state.load(Relaxed);
         while !keeps_readers_out(state) {
@@ -90,6 +98,8 @@ impl<T> RwLock<T> {
     }
 
     fn enter_as_reader(&self, state: u64) -> Option<Reading<'_, T>> {
+        // One more would count as a writer that waits.
+        assert!(state & READERS != READERS, "there are too many readers inside");
         let entered = self.state.compare_exchange(state, state + reader(), Acquire, Relaxed);
         entered.ok().map(|_| Reading { lock: self, shares: PhantomData })
     }

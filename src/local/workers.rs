@@ -61,7 +61,7 @@ pub struct Worker {
 }
 
 impl Workers {
-    /// Starts so many workers.
+    /// Starts so many workers. They wait for tasks until [`finish`](Workers::finish) is called.
     pub fn start(workers: usize) -> Self {
         let mut state = State::default();
         state.pinned.resize_with(workers, VecDeque::new);

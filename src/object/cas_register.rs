@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Deed, Kind, Object};
 use crate::protocol::Value;
 
 /// A register that first holds `initial`; with an optional value, `default()` holds none.
@@ -54,6 +54,7 @@ impl<V: Value> Object for CasRegister<V> {
     type State = V;
     type Op = Op<V>;
     type Ret = Ret<V>;
+    type Held = V;
 
     fn init(&self) -> V {
         self.initial.clone()
@@ -86,5 +87,28 @@ impl<V: Value> Object for CasRegister<V> {
 
     fn silent(&self, op: &Op<V>, ret: &Ret<V>) -> bool {
         self.reads(op) || *ret == Ret::Swapped(false)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn initial(&self) -> Option<V> {
+        Some(self.initial.clone())
+    }
+
+    fn deed(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<Deed<V>> {
+        let swap = |done| {
+            let Op::Cas { from, to } = op else { return None };
+            Some(Deed::Swap { from: from.clone(), to: to.clone(), done })
+        };
+        match (op, ret) {
+            (Op::Read, None) => Some(Deed::Read(None)),
+            (Op::Read, Some(Ret::Value(value))) => Some(Deed::Read(Some(value.clone()))),
+            (Op::Write(value), None | Some(Ret::Done)) => Some(Deed::Write(value.clone())),
+            (Op::Cas { .. }, None) => swap(None),
+            (Op::Cas { .. }, Some(Ret::Swapped(done))) => swap(Some(*done)),
+            _ => None,
+        }
     }
 }

@@ -65,6 +65,7 @@ impl<V: Value> Object for Channel<V> {
     type State = Contents<V>;
     type Op = Op<V>;
     type Ret = Ret<V>;
+    type Held = V;
 
     fn init(&self) -> Contents<V> {
         Contents { items: VecDeque::new(), closed: false }

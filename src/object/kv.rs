@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Deed, Kind, Object};
 
 /// A map that is empty at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +87,8 @@ impl Object for Kv {
     type State = BTreeMap<String, String>;
     type Op = Op;
     type Ret = Ret;
+    /// A text, or nothing.
+    type Held = Option<String>;
 
     fn init(&self) -> Self::State {
         BTreeMap::new()
@@ -137,5 +139,28 @@ impl Object for Kv {
 
     fn part(&self, op: &Op) -> Option<String> {
         Some(op.key.clone())
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn initial(&self) -> Option<Option<String>> {
+        Some(None)
+    }
+
+    /// To append is no deed: what is then there is not told by the call alone.
+    fn deed(&self, op: &Op, ret: Option<&Ret>) -> Option<Deed<Option<String>>> {
+        match (&op.act, ret) {
+            (Act::Get, None) => Some(Deed::Read(None)),
+            (Act::Get, Some(Ret::Value(value))) => Some(Deed::Read(Some(value.clone()))),
+            (Act::Put(value), None | Some(Ret::Done)) => Some(Deed::Write(Some(value.clone()))),
+            (Act::Delete, None | Some(Ret::Done)) => Some(Deed::Write(None)),
+            (Act::Cas { from, to }, None | Some(Ret::Swapped(_))) => {
+                let done = ret.map(|ret| *ret == Ret::Swapped(true));
+                Some(Deed::Swap { from: from.clone(), to: to.clone(), done })
+            }
+            _ => None,
+        }
     }
 }

@@ -9,19 +9,30 @@
 
 pub mod cas_register;
 pub mod channel;
+pub mod deed;
 pub mod kv;
 pub mod mutex;
+pub mod pool;
+pub mod priority_queue;
+pub mod queue;
 pub mod register;
 pub mod rw_lock;
 pub mod semaphore;
+pub mod set;
+pub mod stack;
 
 pub use cas_register::CasRegister;
 pub use channel::Channel;
+pub use deed::{Deed, Kind};
 pub use kv::Kv;
 pub use mutex::Mutex;
+pub use priority_queue::PriorityQueue;
+pub use queue::Queue;
 pub use register::Register;
 pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
+pub use set::Set;
+pub use stack::Stack;
 
 use std::fmt::Debug;
 
@@ -35,6 +46,8 @@ pub trait Object: Clone + Debug + Send + Sync + 'static {
     type Op: Value;
     /// What it answers.
     type Ret: Value;
+    /// What it holds, as its deeds name it.
+    type Held: Value;
 
     /// The state before the first operation.
     fn init(&self) -> Self::State;
@@ -61,6 +74,22 @@ pub trait Object: Clone + Debug + Send + Sync + 'static {
     /// The value that a call is about, such that erasing *all* calls about one value from a legal
     /// order of calls leaves a legal order. Calls that name none must stay legal in that, too.
     fn about(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> Option<String> {
+        None
+    }
+
+    /// What kind of object each of its parts is. Whether a call is a deed of that kind is told by
+    /// `deed`, so this alone promises nothing.
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    /// What each part of a memory holds before the first write.
+    fn initial(&self) -> Option<Self::Held> {
+        None
+    }
+
+    /// The call as a deed upon its part, if it is one of the object's kind.
+    fn deed(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> Option<Deed<Self::Held>> {
         None
     }
 }
@@ -145,6 +174,33 @@ mod tests {
     }
 
     #[test]
+    fn collections_keep_their_promises() {
+        use pool::Op::{Put, Take};
+        let ops = [Put(1), Put(2), Put(3), Take, Take];
+        keeps_promises(&Queue::default(), &ops);
+        keeps_promises(&Stack::default(), &ops);
+        keeps_promises(&PriorityQueue::default(), &ops);
+        use set::Op::{Add, Has, Remove};
+        let ops = [Add(1), Add(2), Remove(1), Remove(2), Has(1), Has(2)];
+        keeps_promises(&Set::default(), &ops);
+    }
+
+    #[test]
+    fn collections_take_out_in_their_own_order() {
+        use pool::Op::{Put, Take};
+        fn taken<O: Object<Op = pool::Op<u32>, Ret = pool::Ret<u32>>>(object: &O) -> Vec<u32> {
+            let mut state = object.init();
+            let ops = [Put(2), Put(1), Put(2), Put(3), Take, Take, Take, Take, Take];
+            let rets = ops.iter().map(|op| object.apply(&mut state, op));
+            rets.filter_map(|ret| if let pool::Ret::Taken(value) = ret { value } else { None })
+                .collect()
+        }
+        assert_eq!(taken(&Queue::default()), [2, 1, 2, 3]);
+        assert_eq!(taken(&Stack::default()), [3, 2, 1, 2]);
+        assert_eq!(taken(&PriorityQueue::default()), [1, 2, 2, 3]);
+    }
+
+    #[test]
     #[should_panic(expected = "can't be erased")]
     fn a_false_promise_is_noticed() {
         #[derive(Clone, Debug)]
@@ -153,6 +209,7 @@ mod tests {
             type State = u32;
             type Op = u32;
             type Ret = u32;
+            type Held = u32;
             fn init(&self) -> u32 {
                 0
             }

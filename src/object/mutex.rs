@@ -33,6 +33,7 @@ impl Object for Mutex {
     type State = Option<u32>;
     type Op = Op;
     type Ret = Ret;
+    type Held = u32;
 
     fn init(&self) -> Option<u32> {
         None

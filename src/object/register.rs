@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Deed, Kind, Object};
 use crate::protocol::Value;
 
 /// A register that first holds `initial`.
@@ -37,6 +37,7 @@ impl<V: Value> Object for Register<V> {
     type State = V;
     type Op = Op<V>;
     type Ret = Ret<V>;
+    type Held = V;
 
     fn init(&self) -> V {
         self.initial.clone()
@@ -63,6 +64,23 @@ impl<V: Value> Object for Register<V> {
             (Op::Write(value), _) | (Op::Read, Some(Ret::Value(value))) => {
                 Some(format!("{value:?}"))
             }
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn initial(&self) -> Option<V> {
+        Some(self.initial.clone())
+    }
+
+    fn deed(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<Deed<V>> {
+        match (op, ret) {
+            (Op::Read, None) => Some(Deed::Read(None)),
+            (Op::Read, Some(Ret::Value(value))) => Some(Deed::Read(Some(value.clone()))),
+            (Op::Write(value), None | Some(Ret::Done)) => Some(Deed::Write(value.clone())),
             _ => None,
         }
     }

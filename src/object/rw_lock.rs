@@ -46,6 +46,7 @@ impl Object for RwLock {
     type State = Inside;
     type Op = Op;
     type Ret = Ret;
+    type Held = u32;
 
     fn init(&self) -> Inside {
         Inside::Readers(BTreeSet::new())

@@ -36,6 +36,7 @@ impl Object for Semaphore {
     type State = usize;
     type Op = Op;
     type Ret = Ret;
+    type Held = usize;
 
     fn init(&self) -> usize {
         self.permits

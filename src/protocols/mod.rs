@@ -6,6 +6,7 @@ pub mod coordination;
 pub mod exclusion;
 pub mod layers;
 pub mod membership;
+pub mod memory;
 pub mod replication;
 
 use crate::catalogue::Catalogue;
@@ -13,6 +14,9 @@ use crate::catalogue::Catalogue;
 /// The built-in scenarios.
 pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::new();
+    memory::dsm::scenarios(&mut catalogue);
+    memory::pram::scenarios(&mut catalogue);
+    memory::lazy_release::scenarios(&mut catalogue);
     replication::abd::scenarios(&mut catalogue);
     replication::master_slave::scenarios(&mut catalogue);
     exclusion::lease_lock::scenarios(&mut catalogue);

@@ -1,7 +1,12 @@
 //! What engines found, for people and for programs.
 
+pub mod diagram;
 pub mod guarantees;
+pub mod itf;
+pub mod shiviz;
 pub mod svg;
+pub mod text;
+pub mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -2,11 +2,74 @@
 
 use std::sync::Arc;
 
-use crate::protocol::{Chance, Checkable, Effect, Input, NodeId, Outbox, Protocol};
+use crate::protocol::{CallId, Chance, Checkable, Effect, Input, NodeId, Outbox, Protocol};
 
 use super::action::{Action, Happening};
 use super::waiting::following;
-use super::{Cut, Flight, Links, Status, World};
+use super::{Cut, Faults, Flight, Links, Part, Status, World};
+
+/// What an action is about. For each topic the interpreter says which actions are enabled, and
+/// that depends on few parts of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// The arrival of the message at this place among those in flight.
+    Arrival(usize),
+    /// A node's timers.
+    Timers(NodeId),
+    /// A program's next call.
+    Call(usize),
+    /// The passing of time.
+    Time,
+    /// The end of the partition.
+    Heal,
+    /// The end of a node's pause.
+    Resume(NodeId),
+    /// A node's restart.
+    Restart(NodeId),
+    /// The loss and duplication of the message at this place among those in flight.
+    Link(usize),
+    /// The beginning of a partition.
+    Partition,
+    /// A node's crash, pause, joining and the jumps of its clock.
+    Faults(NodeId),
+    /// A program that gives its call up.
+    Cancel(usize),
+}
+
+impl Topic {
+    /// Whether the actions about this are all faults.
+    pub fn is_fault(self) -> bool {
+        use Topic::*;
+        matches!(self, Link(_) | Partition | Faults(_) | Cancel(_))
+    }
+
+    /// The topics of which no message in flight is the subject, in their order but for messages'.
+    pub fn all(nodes: u8, programs: usize) -> impl Iterator<Item = Topic> {
+        use Topic::*;
+        let each = move |topic: fn(NodeId) -> Topic| NodeId::all(nodes).map(topic);
+        let steps = each(Timers).chain((0..programs).map(Call));
+        let recoveries = [Time, Heal].into_iter().chain(each(Resume)).chain(each(Restart));
+        let faults = std::iter::once(Partition).chain(each(Faults));
+        steps.chain(recoveries).chain(faults).chain((0..programs).map(Cancel))
+    }
+}
+
+/// Whether a message has to let the one before it go first, in the order in which a world keeps
+/// them: on FIFO links whatever it is, elsewhere only an equal one that may arrive now.
+pub fn goes_after(links: Links, same_link: bool, same_message: bool, ready: bool) -> bool {
+    same_link && (links == Links::Fifo || (same_message && ready))
+}
+
+/// Whether a message is the newest of equal ones on its link, given those after it in the order in
+/// which a world keeps them: that is the one that network faults take.
+pub fn is_newest<'a, M: Eq + 'a>(
+    flight: &Flight<M>,
+    later: impl IntoIterator<Item = &'a Flight<M>>,
+) -> bool {
+    let link = |flight: &Flight<M>| (flight.from, flight.to);
+    let mut on_link = later.into_iter().take_while(|other| link(other) == link(flight));
+    !on_link.any(|newer| newer.msg == flight.msg)
+}
 
 /// What a step would do, without doing it.
 struct Probe<P: Protocol> {
@@ -21,21 +84,70 @@ impl<P: Checkable> World<P> {
     /// ends a fault, then faults.
     pub fn actions(&self) -> Vec<Action<P>> {
         let mut actions = Vec::new();
-        self.steps(&mut actions);
-        self.recoveries(&mut actions);
-        self.message_faults(&mut actions);
-        self.node_faults(&mut actions);
+        let flights = 0..self.waiting.flights.len();
+        let programs = self.system.programs.len();
+        flights.clone().for_each(|n| self.actions_about(Topic::Arrival(n), &mut actions));
+        let mut links = Some(flights);
+        for topic in Topic::all(self.system.setup.nodes(), programs) {
+            // The faults of messages come before the others.
+            if topic.is_fault() {
+                let flights = links.take().into_iter().flatten();
+                flights.for_each(|n| self.actions_about(Topic::Link(n), &mut actions));
+            }
+            self.actions_about(topic, &mut actions);
+        }
         actions
+    }
+
+    /// The enabled actions about one topic, in a fixed order.
+    pub fn actions_about(&self, topic: Topic, actions: &mut Vec<Action<P>>) {
+        match topic {
+            Topic::Arrival(n) => self.arrival(n, actions),
+            Topic::Timers(node) => self.timers(node, actions),
+            Topic::Call(program) => self.call(program, actions),
+            Topic::Time if self.ticks_left() > 0 && self.ticks_allowed() > 0 => {
+                actions.push(Happening::Tick(1).into());
+            }
+            Topic::Time => {}
+            Topic::Heal if self.cut().is_some() => actions.push(Happening::Heal.into()),
+            Topic::Heal => {}
+            Topic::Resume(node) => {
+                self.system.seen.note(Part::Node(node));
+                let mut pauses = self.waiting.pauses.iter();
+                if pauses.any(|(paused, wait)| *paused == node && wait.ready()) {
+                    actions.push(Happening::Resume(node).into());
+                }
+            }
+            Topic::Restart(node) => {
+                if self.system.node(node).status == Status::Down {
+                    self.each_boot(node, Happening::Restart(node), actions);
+                }
+            }
+            Topic::Link(n) => self.link_faults(n, actions),
+            Topic::Partition => self.partitions(actions),
+            Topic::Faults(node) => self.node_faults(node, actions),
+            Topic::Cancel(program) => self.cancel(program, actions),
+        }
+    }
+
+    fn cut(&self) -> Option<Cut> {
+        if self.system.setup.numbers.faults.partitions > 0 {
+            self.system.seen.note(Part::Cut);
+        }
+        self.system.cut
     }
 
     /// Whether some action is enabled that is no fault.
     pub fn can_go_on(&self) -> bool {
-        let up = |node: NodeId| self.system.node(node).status == Status::Up;
-        let calls = (0..self.system.programs.len()).any(|n| self.system.next_call(n).is_some());
-        let fires = self.waiting.timers.iter().any(|(node, _, wait, _)| wait.ready() && up(*node));
-        let mut recoveries = Vec::new();
-        self.recoveries(&mut recoveries);
-        calls || fires || !recoveries.is_empty() || self.deliverable().any(|f| self.changes(f))
+        let mut actions = Vec::new();
+        let topics = Topic::all(self.system.setup.nodes(), self.system.programs.len());
+        for topic in topics.take_while(|topic| !topic.is_fault()) {
+            self.actions_about(topic, &mut actions);
+            if !actions.is_empty() {
+                return true;
+            }
+        }
+        self.deliverable().any(|f| self.changes(f))
     }
 
     /// Whether the arrival of a message is a transition, for some of the draws.
@@ -76,117 +188,124 @@ impl<P: Checkable> World<P> {
         setup.links == Links::Unordered && !bounded
     }
 
-    fn steps(&self, actions: &mut Vec<Action<P>>) {
-        for flight in self.deliverable() {
-            let Flight { from, to, msg, .. } = flight;
-            let happening = Happening::Deliver(*from, *to, msg.clone());
-            self.each_draw(*to, happening, || Input::Recv(*from, msg.clone()), actions);
+    fn arrival(&self, n: usize, actions: &mut Vec<Action<P>>) {
+        if !self.may_arrive(n) {
+            return;
         }
-        for (node, timer, wait, _) in &self.waiting.timers {
-            if wait.ready() && self.system.node(*node).status == Status::Up {
-                let happening = Happening::Fire(*node, timer.clone());
-                self.each_draw(*node, happening, || Input::Fired(timer.clone()), actions);
+        let Flight { from, to, msg, .. } = &self.waiting.flights[n];
+        let happening = Happening::Deliver(*from, *to, msg.clone());
+        self.each_draw(*to, happening, || Input::Recv(*from, msg.clone()), actions);
+    }
+
+    fn timers(&self, node: NodeId, actions: &mut Vec<Action<P>>) {
+        let up = self.system.node(node).status == Status::Up;
+        for (at, timer, wait, _) in &self.waiting.timers {
+            if *at == node && up && wait.ready() {
+                let happening = Happening::Fire(node, timer.clone());
+                self.each_draw(node, happening, || Input::Fired(timer.clone()), actions);
             }
         }
-        for (n, program) in self.system.programs.iter().enumerate() {
-            if let Some((node, op)) = self.system.next_call(n) {
-                let call =
-                    crate::protocol::CallId { process: program.process, number: program.made };
-                let happening = Happening::Call(call, node, op.clone());
-                self.each_draw(node, happening, || Input::Call(call, op.clone()), actions);
-            }
+    }
+
+    fn call(&self, n: usize, actions: &mut Vec<Action<P>>) {
+        let Some((node, op)) = self.system.next_call(n) else { return };
+        let program = &self.system.programs[n];
+        let call = CallId { process: program.process, number: program.made };
+        let happening = Happening::Call(call, node, op.clone());
+        self.each_draw(node, happening, || Input::Call(call, op.clone()), actions);
+    }
+
+    fn cancel(&self, n: usize, actions: &mut Vec<Action<P>>) {
+        let system = &self.system;
+        if system.setup.numbers.faults.cancels == 0 {
+            return;
+        }
+        system.seen.note(Part::Calls);
+        let (program, patience) = (&system.programs[n], self.waiting.patience[n]);
+        let Some((call, node)) = program.open else { return };
+        if !patience.is_some_and(|wait| wait.ready()) {
+            return;
+        }
+        system.seen.note(Part::Left);
+        if system.left.cancels > 0 && system.node(node).status == Status::Up {
+            self.each_draw(node, Happening::Cancel(call), || Input::Cancel(call), actions);
         }
     }
 
     /// The messages that may arrive now, equal ones once.
     fn deliverable(&self) -> impl Iterator<Item = &Flight<P::Msg>> {
-        let fifo = self.system.setup.links == Links::Fifo;
         let flights = &self.waiting.flights;
-        let link = |n: usize| (flights[n].from, flights[n].to);
-        (0..flights.len())
-            .filter(move |n| {
-                let shadowed = *n > 0 && link(n - 1) == link(*n);
-                let same = shadowed && flights[n - 1].msg == flights[*n].msg;
-                if fifo { !shadowed } else { !(same && flights[n - 1].wait.ready()) }
-            })
-            .map(|n| &flights[n])
-            .filter(|flight| {
-                flight.wait.ready()
-                    && self.system.node(flight.to).status == Status::Up
-                    && !self.is_held(flight)
-            })
+        (0..flights.len()).filter(|n| self.may_arrive(*n)).map(|n| &flights[n])
     }
 
-    fn recoveries(&self, actions: &mut Vec<Action<P>>) {
-        if self.ticks_left() > 0 && self.ticks_allowed() > 0 {
-            actions.push(Happening::Tick(1).into());
+    fn may_arrive(&self, n: usize) -> bool {
+        let (flights, links) = (&self.waiting.flights, self.system.setup.links);
+        let flight = &flights[n];
+        let waits_for = |before: &Flight<P::Msg>| {
+            let same_link = (before.from, before.to) == (flight.from, flight.to);
+            goes_after(links, same_link, before.msg == flight.msg, before.wait.ready())
+        };
+        !(n > 0 && waits_for(&flights[n - 1]))
+            && flight.wait.ready()
+            && self.system.node(flight.to).status == Status::Up
+            && !self.is_held(flight)
+    }
+
+    fn link_faults(&self, n: usize, actions: &mut Vec<Action<P>>) {
+        let (flights, system) = (&self.waiting.flights, &self.system);
+        let budgets = &system.setup.numbers.faults;
+        if budgets.losses | budgets.duplicates == 0 {
+            return;
         }
-        if self.system.cut.is_some() {
-            actions.push(Happening::Heal.into());
+        let Flight { from, to, msg, .. } = &flights[n];
+        if from == to || !is_newest(&flights[n], &flights[n + 1..]) {
+            return;
         }
-        for (node, wait) in &self.waiting.pauses {
-            if wait.ready() {
-                actions.push(Happening::Resume(*node).into());
-            }
+        system.seen.note(Part::Left);
+        if system.left.losses > 0 {
+            actions.push(Happening::Lose(*from, *to, msg.clone()).into());
         }
-        for node in NodeId::all(self.system.setup.nodes()) {
-            if self.system.node(node).status == Status::Down {
-                self.each_boot(node, Happening::Restart(node), actions);
-            }
+        if system.left.duplicates > 0 {
+            actions.push(Happening::Duplicate(*from, *to, msg.clone()).into());
         }
     }
 
-    fn message_faults(&self, actions: &mut Vec<Action<P>>) {
-        let left = &self.system.left;
-        let flights = &self.waiting.flights;
-        for (n, Flight { from, to, msg, .. }) in flights.iter().enumerate() {
-            // Of equal messages on a link it is the newest.
-            let link = flights[n + 1..].iter().take_while(|f| (f.from, f.to) == (*from, *to));
-            if from == to || link.map(|newer| &newer.msg).any(|newer| newer == msg) {
-                continue;
-            }
-            if left.losses > 0 {
-                actions.push(Happening::Lose(*from, *to, msg.clone()).into());
-            }
-            if left.duplicates > 0 {
-                actions.push(Happening::Duplicate(*from, *to, msg.clone()).into());
-            }
+    fn partitions(&self, actions: &mut Vec<Action<P>>) {
+        let setup = &self.system.setup;
+        if setup.numbers.faults.partitions == 0 || self.cut().is_some() {
+            return;
         }
-        if left.partitions > 0 && self.system.cut.is_none() {
-            let setup = &self.system.setup;
+        self.system.seen.note(Part::Left);
+        if self.system.left.partitions > 0 {
             let cuts = Cut::all(&setup.numbers.cuts, setup.nodes());
             actions.extend(cuts.into_iter().map(|cut| Happening::Partition(cut).into()));
         }
     }
 
-    fn node_faults(&self, actions: &mut Vec<Action<P>>) {
+    fn node_faults(&self, node: NodeId, actions: &mut Vec<Action<P>>) {
         let (system, left) = (&self.system, &self.system.left);
-        for node in NodeId::all(system.setup.nodes()) {
-            let status = system.node(node).status;
-            if matches!(status, Status::Up | Status::Paused) && left.crashes > 0 {
-                actions.push(Happening::Crash(node, false).into());
-                if left.lost_saves > 0 && system.has_unsynced_saves(node) {
-                    actions.push(Happening::Crash(node, true).into());
-                }
-            }
-            if status == Status::Up && left.pauses > 0 {
-                actions.push(Happening::Pause(node).into());
-            }
-            if status == Status::Absent && left.joins > 0 {
-                self.each_boot(node, Happening::Join(node), actions);
-            }
-            let jump = system.setup.numbers.jump.cast_signed();
-            if left.jumps > 0 && jump > 0 && status != Status::Absent {
-                let jumps = (-jump..=jump).filter(|by| *by != 0);
-                actions.extend(jumps.map(|by| Happening::Jump(node, by).into()));
+        let Faults { crashes, pauses, jumps, joins, .. } = system.setup.numbers.faults;
+        if crashes | pauses | jumps | joins == 0 {
+            return;
+        }
+        system.seen.note(Part::Left);
+        let status = system.node(node).status;
+        if matches!(status, Status::Up | Status::Paused) && left.crashes > 0 {
+            actions.push(Happening::Crash(node, false).into());
+            if left.lost_saves > 0 && system.has_unsynced_saves(node) {
+                actions.push(Happening::Crash(node, true).into());
             }
         }
-        for (program, wait) in system.programs.iter().zip(&self.waiting.patience) {
-            let Some((call, node)) = program.open else { continue };
-            let up = system.node(node).status == Status::Up;
-            if left.cancels > 0 && up && wait.is_some_and(|wait| wait.ready()) {
-                self.each_draw(node, Happening::Cancel(call), || Input::Cancel(call), actions);
-            }
+        if status == Status::Up && left.pauses > 0 {
+            actions.push(Happening::Pause(node).into());
+        }
+        if status == Status::Absent && left.joins > 0 {
+            self.each_boot(node, Happening::Join(node), actions);
+        }
+        let jump = system.setup.numbers.jump.cast_signed();
+        if left.jumps > 0 && jump > 0 && status != Status::Absent {
+            let jumps = (-jump..=jump).filter(|by| *by != 0);
+            actions.extend(jumps.map(|by| Happening::Jump(node, by).into()));
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::consistency::Verdict;
 use crate::consistency::judge::BUDGET;
 use crate::consistency::linearizable::linearizable;
-use crate::history::History;
+use crate::history::{Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
 
@@ -156,15 +156,10 @@ fn as_history<P: Protocol, Op, Ret>(
 ) -> History<Op, Ret> {
     let calls = record.entries().filter_map(|entry| {
         let (op, ret) = as_object(&entry.op, entry.ret.as_ref())?;
-        Some(crate::history::Call {
-            process: u32::from(entry.call.process.0),
-            op,
-            ret,
-            invoked: 2 * u64::from(entry.invoked),
-            returned: entry.returned.map(|epoch| 2 * u64::from(epoch) + 1),
-            line: None,
-            return_line: None,
-        })
+        let process = u32::from(entry.call.process.0);
+        let call = Call::open(process, op, 2 * u64::from(entry.invoked));
+        let returned = entry.returned.map(|epoch| 2 * u64::from(epoch) + 1);
+        Some(Call { ret, returned, ..call })
     });
     History::new(calls.collect()).expect("a world's processes make one call at a time")
 }

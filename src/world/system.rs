@@ -10,7 +10,7 @@ use crate::protocol::{
 
 use super::action::Torn;
 use super::record::by_fields;
-use super::{Cut, Event, Faults, InFlight, Property, Record, Setup, Turn, Watch};
+use super::{Cut, Event, Faults, InFlight, Part, Property, Record, Seen, Setup, Turn, Watch};
 
 /// Where things go that have to wait. The checker keeps intervals, the simulator a queue.
 pub trait Pending<P: Protocol> {
@@ -109,7 +109,11 @@ pub struct System<P: Protocol> {
     pub monitors: Vec<Box<dyn Watch<P>>>,
     /// The first property that a monitor saw broken, by name, and how.
     pub broken: Option<(&'static str, String)>,
-    asked: Vec<Option<P::Op>>,
+    /// The parts that the interpreter looked at; no part of the state.
+    pub seen: Seen,
+    pub(super) asked: Vec<Option<P::Op>>,
+    /// Whether a program may have become able to call since somebody last looked.
+    pub(super) stirred: bool,
 }
 
 impl<P: Protocol> System<P> {
@@ -144,6 +148,8 @@ impl<P: Protocol> System<P> {
             monitors: monitors.collect(),
             broken: None,
             asked: vec![None; setup.numbers.clients as usize],
+            seen: Seen::default(),
+            stirred: true,
             setup,
         }
     }
@@ -172,6 +178,7 @@ impl<P: Protocol> System<P> {
         pending: &mut impl Pending<P>,
     ) -> Option<Torn> {
         let setup = Arc::clone(&self.setup);
+        self.stirred = true;
         out.clock = self.clock(me);
         // An outbox that served another step must not show its stopwatches.
         out.timers.clear();
@@ -196,6 +203,7 @@ impl<P: Protocol> System<P> {
         if self.setup.stopwatch {
             pending.show_timers(me, out);
         }
+        self.seen.note(Part::Node(me));
         let node = own(&mut self.nodes[me.index()]);
         let state = node.state.as_mut().expect("only a node that is up takes inputs");
         state.step(&self.setup.config, input, out);
@@ -211,6 +219,7 @@ impl<P: Protocol> System<P> {
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
     ) -> Option<Torn> {
+        self.seen.note(Part::Calls);
         let caller = &mut self.programs[program];
         assert!(caller.open.is_none(), "{} has an open call", caller.process);
         let call = CallId { process: caller.process, number: caller.made };
@@ -231,6 +240,7 @@ impl<P: Protocol> System<P> {
         out: &mut Outbox<P>,
         pending: &mut impl Pending<P>,
     ) -> Option<Torn> {
+        self.seen.note(Part::Calls);
         let (call, node) = self.programs[program].open.expect("only an open call is cancelled");
         let torn = self.step(node, Input::Cancel(call), tearing, out, pending);
         if self.programs[program].open.is_some_and(|(open, _)| open == call) {
@@ -250,6 +260,7 @@ impl<P: Protocol> System<P> {
         }
         pending.crashed(me);
         self.observe(&Event::Crashed(me));
+        self.seen.note(Part::Calls);
         for program in 0..self.programs.len() {
             if let Some((call, _)) = self.programs[program].open.filter(|(_, at)| *at == me) {
                 self.end(call, Outcome::Unknown, pending);
@@ -267,10 +278,12 @@ impl<P: Protocol> System<P> {
         {
             self.call(program, next, Tearing::Not, out, pending);
         }
+        self.stirred = false;
     }
 
     /// What a program would call now, if it is idle and the node takes inputs.
     pub fn next_call(&self, program: usize) -> Option<(NodeId, P::Op)> {
+        self.seen.note(Part::Calls);
         let caller = &self.programs[program];
         if caller.open.is_some() {
             return None;
@@ -304,6 +317,7 @@ impl<P: Protocol> System<P> {
 
     /// A node.
     pub fn node(&self, node: NodeId) -> &Node<P> {
+        self.seen.note(Part::Node(node));
         &self.nodes[node.index()]
     }
 
@@ -319,6 +333,9 @@ impl<P: Protocol> System<P> {
 
     /// Whether a message is cut off now.
     pub fn blocked(&self, from: NodeId, to: NodeId) -> bool {
+        if self.setup.numbers.faults.partitions > 0 {
+            self.seen.note(Part::Cut);
+        }
         self.cut.is_some_and(|cut| cut.blocks(self.setup.nodes(), from, to))
     }
 
@@ -329,6 +346,9 @@ impl<P: Protocol> System<P> {
 
     /// What a node's clock shows, in units.
     pub fn clock(&self, node: NodeId) -> u32 {
+        if self.setup.numbers.horizon > 0 {
+            self.seen.note(Part::Now);
+        }
         (self.now / self.setup.numbers.scale).saturating_add_signed(self.node(node).offset)
     }
 
@@ -339,10 +359,12 @@ impl<P: Protocol> System<P> {
 
     /// Lets a node take inputs again.
     pub fn resume(&mut self, node: NodeId) {
+        self.stirred = true;
         self.node_mut(node).status = Status::Up;
     }
 
     fn node_mut(&mut self, node: NodeId) -> &mut Node<P> {
+        self.seen.note(Part::Node(node));
         own(&mut self.nodes[node.index()])
     }
 
@@ -363,6 +385,7 @@ impl<P: Protocol> System<P> {
             }
         };
         if let Some(torn) = torn {
+            self.seen.note(Part::Left);
             self.left.crashes -= 1;
             self.left.torn -= 1;
             self.left.lost_saves -= u32::from(torn.loses_saves);
@@ -381,6 +404,9 @@ impl<P: Protocol> System<P> {
 
     /// The crashes that may tear a step with these effects, within the budgets.
     pub fn tears(&self, node: NodeId, effects: &[Effect<P>]) -> Vec<Torn> {
+        if self.setup.numbers.faults.torn > 0 {
+            self.seen.note(Part::Left);
+        }
         if self.left.crashes == 0 || self.left.torn == 0 {
             return Vec::new();
         }
@@ -444,6 +470,7 @@ impl<P: Protocol> System<P> {
     /// Whether a call is open. An answer to a call that was given up, or whose node crashed, comes
     /// too late; an answer to a call that has been answered is a bug of the protocol.
     fn is_open(&self, call: CallId) -> bool {
+        self.seen.note(Part::Calls);
         let program = &self.programs[self.program_of(call)];
         let open = program.open.is_some_and(|(open, _)| open == call);
         assert!(open || program.process != call.process, "{call} was answered before");
@@ -455,6 +482,8 @@ impl<P: Protocol> System<P> {
     }
 
     fn end(&mut self, call: CallId, outcome: Outcome<P::Ret>, pending: &mut impl Pending<P>) {
+        self.seen.note(Part::Calls);
+        self.stirred = true;
         let index = self.program_of(call);
         Arc::make_mut(&mut self.history).ended(call, &outcome);
         self.observe(&Event::Ended(call, &outcome));
@@ -471,6 +500,7 @@ impl<P: Protocol> System<P> {
 
     fn observe(&mut self, event: &Event<'_, P>) {
         for n in 0..self.monitors.len() {
+            self.seen.note(Part::Ghosts);
             if let Err(reason) = self.monitors[n].watch(&self.setup.config, event) {
                 let mut watched = self.setup.properties.iter().filter_map(|p| match p {
                     Property::Events(name, _) => Some(*name),
@@ -539,7 +569,9 @@ impl<P: Protocol> Clone for System<P> {
             history: Arc::clone(&self.history),
             monitors: self.monitors.clone(),
             broken: self.broken.clone(),
+            seen: self.seen.clone(),
             asked: self.asked.clone(),
+            stirred: self.stirred,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::protocol::{Chance, Delay, Input, Mark, NodeId, Outbox, Protocol, Reading};
 
 use super::action::{Action, Happening};
-use super::{Clocks, Faults, InFlight, Interval, Links, Pending, Setup, Status, System, Tearing};
+use super::{
+    Clocks, Faults, InFlight, Interval, Links, Part, Pending, Setup, Status, System, Tearing,
+};
 
 /// A message in flight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,16 +56,10 @@ pub struct Refused(pub String);
 impl<P: Protocol> World<P> {
     /// A world that is to be started, with the values that its start draws.
     pub fn start(setup: &Arc<Setup<P>>, draws: Vec<u32>) -> (World<P>, Action<P>, Vec<u32>) {
+        let patience = vec![None; setup.numbers.clients as usize];
         let mut world = World {
             system: System::new(Arc::clone(setup)),
-            waiting: Waiting {
-                setup: Arc::clone(setup),
-                flights: Vec::new(),
-                timers: Vec::new(),
-                patience: vec![None; setup.numbers.clients as usize],
-                pauses: Vec::new(),
-                marks: Vec::new(),
-            },
+            waiting: Waiting::with(setup, Vec::new(), Vec::new(), patience, Vec::new()),
         };
         let mut out = Outbox::new(Chance::Listed(draws));
         world.system.start(&mut out, &mut world.waiting);
@@ -125,6 +121,9 @@ impl<P: Protocol> World<P> {
         let mut outbox = Outbox::new(Chance::Listed(action.draws.clone()));
         let out = &mut outbox;
         pay(&mut system.left, action)?;
+        if action.is_fault() {
+            system.seen.note(Part::Left);
+        }
         let torn = action.torn.map_or(Tearing::Not, Tearing::At);
         match &action.did {
             Start => return Err(Refused("the world has started".to_owned())),
@@ -180,7 +179,10 @@ impl<P: Protocol> World<P> {
             }
             Jump(node, by) => system.jump(*node, *by),
         }
-        system.eager_calls(out, waiting);
+        // Else no program can call that could not before.
+        if system.stirred {
+            system.eager_calls(out, waiting);
+        }
         Ok(())
     }
 }
@@ -211,6 +213,15 @@ impl<P: Protocol + Clone> World<P> {
         } else if let Some(node) = touched {
             self.system.unshare(node);
         }
+    }
+}
+
+/// Whether a message that is in flight stays before one that is sent, in the order in which a world
+/// keeps them.
+pub fn stays_before<M: Ord>(links: Links, other: &Flight<M>, sent: &Flight<M>) -> bool {
+    match links {
+        Links::Fifo => (other.from, other.to) <= (sent.from, sent.to),
+        Links::Unordered => other <= sent,
     }
 }
 
@@ -263,6 +274,24 @@ fn up<P: Protocol>(system: &System<P>, node: NodeId) -> Result<(), Refused> {
 }
 
 impl<P: Protocol> Waiting<P> {
+    pub(super) fn with(
+        setup: &Arc<Setup<P>>,
+        flights: Vec<Flight<P::Msg>>,
+        timers: Vec<(NodeId, P::Timer, Interval, u32)>,
+        patience: Vec<Option<Interval>>,
+        pauses: Vec<(NodeId, Interval)>,
+    ) -> Self {
+        let setup = Arc::clone(setup);
+        Waiting { setup, flights, timers, patience, pauses, marks: Vec::new() }
+    }
+
+    /// A node's timers.
+    pub(super) fn timers_of(&self, node: NodeId) -> &[(NodeId, P::Timer, Interval, u32)] {
+        let start = self.timers.partition_point(|(at, ..)| *at < node);
+        let end = self.timers.partition_point(|(at, ..)| *at <= node);
+        &self.timers[start..end]
+    }
+
     fn pass(&mut self, ticks: u32) {
         self.flights.iter_mut().for_each(|f| f.wait = f.wait.after(ticks));
         self.timers.iter_mut().for_each(|t| t.2 = t.2.after(ticks));
@@ -352,10 +381,8 @@ impl<P: Protocol> Waiting<P> {
 impl<P: Protocol> Pending<P> for Waiting<P> {
     fn sent(&mut self, from: NodeId, to: NodeId, msg: P::Msg) {
         let flight = Flight { from, to, msg, wait: self.flight_time(from, to) };
-        let place = match self.setup.links {
-            Links::Fifo => self.flights.partition_point(|f| (f.from, f.to) <= (from, to)),
-            Links::Unordered => self.flights.partition_point(|f| *f <= flight),
-        };
+        let links = self.setup.links;
+        let place = self.flights.partition_point(|other| stays_before(links, other, &flight));
         self.flights.insert(place, flight);
     }
 

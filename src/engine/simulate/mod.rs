@@ -18,7 +18,7 @@ use std::time::Instant;
 
 #[cfg(madsim)]
 pub use hosted::hosted;
-pub use run::{Run, run};
+pub use run::{CALLS_RETURN, Run, run};
 
 use crate::protocol::Protocol;
 use crate::world::{Action, Digest, Setup};
@@ -111,7 +111,7 @@ where
 {
     let begin = Instant::now();
     let one = |seed: u64| {
-        let run = host(setup, seed);
+        let mut run = host(setup, seed);
         let lifted = match lift {
             Some(lift) if seed - options.seeds.start < options.lift => {
                 Some(lift(&run.world, &run.trace))
@@ -120,6 +120,10 @@ where
         };
         let again = options.check_determinism.then(|| host(setup, seed));
         let differs = again.and_then(|again| first_difference(&run, &again));
+        if run.violation.is_none() {
+            // Nobody asks for it any more, and many long ones would fill the memory.
+            run.trace = Vec::new();
+        }
         Part { run, lifted, differs }
     };
     let (parts, cut_short) = in_order_of_seeds(options, one);

@@ -81,7 +81,7 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         name: "service/one-step",
         about: "A map that applies every call at once: linearizable, crashes or not.",
         small: size(1, 3, 2, crashes(1)),
-        large: size(1, 5, 6, crashes(3)),
+        large: size(1, 4, 6, crashes(3)),
     };
     catalogue.add(card, one_step);
     let servers = [
@@ -90,7 +90,7 @@ pub fn scenarios(catalogue: &mut Catalogue) {
     ];
     for (name, about, forgets) in servers {
         let small = size(3, 2, 2, Faults { losses: 1, ..Faults::default() });
-        let card = Card { name, about, small, large: size(5, 4, 6, rough.clone()) };
+        let card = Card { name, about, small, large: size(4, 3, 4, rough.clone()) };
         let expect = if forgets { broken } else { Expect::Holds };
         catalogue.add(card, move |n| Setup { expect, ..one_server(n, forgets) });
     }

@@ -1,0 +1,126 @@
+//! Shrinking: what is left out, what must stay, and what a trace does in a world that refuses some
+//! of it.
+
+use std::sync::Arc;
+
+use seedbed::engine::follow::follow;
+use seedbed::engine::shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable, shortest, shrink};
+use seedbed::engine::simulate;
+use seedbed::protocol::{Input, NodeId, Outbox};
+use seedbed::world::{Faults, Numbers, Property, Setup};
+
+use crate::toys::{N0, N1, Toy, idle, listen, toys};
+
+/// A call at a node tells the next node, which remembers it. A restart resets what it remembers.
+fn tell(toy: &mut Toy, input: Input<Toy>, out: &mut Outbox<Toy>) {
+    if let Input::Call(call, op) = input {
+        let next = NodeId(toy.me.0 + 1);
+        out.send(if toy.me == N0 { next } else { N0 }, 10 + op);
+        out.reply(call, op);
+    } else {
+        listen(toy, input, out);
+    }
+}
+
+fn large() -> Numbers {
+    let faults = Faults { losses: 3, duplicates: 3, crashes: 2, pauses: 2, ..Faults::default() };
+    Numbers { nodes: 4, clients: 3, calls: 4, faults, ..Numbers::default() }
+}
+
+/// Broken once node 1 has got two messages.
+fn two_arrive(numbers: &Numbers) -> Arc<Setup<Toy>> {
+    let mut setup = toys(numbers.clone(), idle, tell);
+    let few = |_: &_, me: NodeId, toy: &Toy| me != N1 || toy.log.len() < 2;
+    setup.properties = vec![Property::each_node("few arrive", few)];
+    setup.finishes = false;
+    Arc::new(setup)
+}
+
+/// The first seed that breaks the property, in words, with the numbers of its world.
+fn failing_run(build: fn(&Numbers) -> Arc<Setup<Toy>>) -> (Numbers, Vec<String>) {
+    let setup = build(&Numbers { scale: 100, ..large() });
+    let runs = (0..200).map(|seed| simulate::run(&setup, seed));
+    let long = runs.filter(|run| run.violation.is_some()).max_by_key(|run| run.trace.len());
+    let run = long.expect("a seed breaks it");
+    let lifted = seedbed::engine::lift::lift(&setup, &run.trace).expect("it lifts");
+    (setup.numbers.clone(), lifted.path.iter().map(ToString::to_string).collect())
+}
+
+fn shrunk(build: fn(&Numbers) -> Arc<Setup<Toy>>) -> Shrunk<Toy> {
+    let (numbers, words) = failing_run(build);
+    shrink(&build, &numbers, &words, 2, ShrinkOptions::default()).expect("it breaks something")
+}
+
+fn words(found: &Shrunk<Toy>) -> Vec<String> {
+    found.smallest.actions.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_not_needed_is_left_out() {
+    let found = shrunk(two_arrive);
+    assert!(found.before.steps > 4, "{:?}", found.before);
+    let least = Size { faults: 0, calls: 2, processes: 1, nodes: 2, steps: 4, numbers: 2 };
+    assert_eq!(found.after, least, "{:?}", words(&found));
+    assert_eq!(found.smallest.violation.property, "few arrive");
+    assert!(!found.gave_up);
+    let setup = two_arrive(&found.smallest.numbers);
+    let best = shortest(&setup, "few arrive", ShrinkOptions::default()).expect("it is small");
+    assert_eq!(best.actions.len(), found.smallest.actions.len());
+}
+
+/// Broken once node 1 has restarted after a message had come.
+fn forgets(numbers: &Numbers) -> Arc<Setup<Toy>> {
+    let boot =
+        |toy: &mut Toy, disk: u8, _: &mut Outbox<Toy>| toy.log.extend((disk > 0).then_some(7));
+    let save = |toy: &mut Toy, input: Input<Toy>, out: &mut Outbox<Toy>| {
+        if matches!(input, Input::Recv(..)) {
+            out.save(1);
+        }
+        tell(toy, input, out);
+    };
+    let mut setup = toys(numbers.clone(), boot, save);
+    let fresh = |_: &_, me: NodeId, toy: &Toy| me != N1 || !toy.log.contains(&7);
+    setup.properties = vec![Property::each_node("boots fresh", fresh)];
+    setup.finishes = false;
+    Arc::new(setup)
+}
+
+#[test]
+fn the_fault_that_is_needed_stays() {
+    let found = shrunk(forgets);
+    assert_eq!((found.after.faults, found.after.calls, found.after.nodes), (1, 1, 2));
+    let expected =
+        ["start", "p0#0 calls 0 at n0", "n1 gets 10 from n0", "n1 crashes", "n1 restarts"];
+    assert_eq!(words(&found), expected);
+    let faults = &found.smallest.numbers.faults;
+    assert_eq!(*faults, Faults { crashes: 1, ..Faults::default() }, "budgets are what is spent");
+}
+
+#[test]
+fn a_small_budget_is_admitted() {
+    let (numbers, words) = failing_run(two_arrive);
+    let options = ShrinkOptions { steps_max: 3, states_max: 0 };
+    let found = shrink(&two_arrive, &numbers, &words, 2, options).expect("it breaks something");
+    assert!(found.gave_up);
+    assert!(shortest(&two_arrive(&numbers), "few arrive", options).is_none());
+}
+
+#[test]
+fn nothing_broken_is_nothing_to_shrink() {
+    let start = ["start".to_owned()];
+    let refused = shrink(&two_arrive, &large(), &start, 2, ShrinkOptions::default());
+    assert!(matches!(refused, Err(Unshrinkable::NothingBroken)), "{refused:?}");
+    let lies = ["start".to_owned(), "n0 flies".to_owned()];
+    let refused = shrink(&two_arrive, &large(), &lies, 2, ShrinkOptions::default());
+    assert!(matches!(refused, Err(Unshrinkable::Trace(_))), "{refused:?}");
+}
+
+/// A message whose contents have changed is followed all the same; what has no relation is not.
+#[test]
+fn a_trace_is_followed_as_far_as_the_world_lets_itself_be_led() {
+    let trace = ["start", "p0#0 calls 5 at n0", "n1 gets 99 from n0", "n1 gets 10 from n3"];
+    let trace: Vec<_> = trace.into_iter().map(str::to_owned).collect();
+    let followed = follow(&two_arrive(&large()), &trace, 3);
+    assert_eq!(followed.trace, ["start", "p0#0 calls 0 at n0", "n1 gets 10 from n0"]);
+    assert_eq!((followed.of, followed.violation), (4, None));
+}

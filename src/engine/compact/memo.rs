@@ -1,0 +1,207 @@
+//! What the interpreter has said, so that it is asked once only.
+//!
+//! A question is a topic and what its subject is: the message that arrives and what its receiver
+//! holds, say. The interpreter notes which further parts of the world it read on the way to its
+//! answer. Where the same question is asked and those parts hold the same, the answer is the same,
+//! since everything that it follows from is. What further parts an answer depends on is learnt as
+//! one goes: when an answer to a question reads a part that earlier ones did not, those are
+//! forgotten, and found again.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use crate::world::Digest;
+
+use super::vector::Vector;
+
+/// An answer may depend on so many parts beside its subject; one that reads more is not kept.
+const PARTS: usize = 6;
+
+/// What a further part of the state is called, for each that an answer depends on.
+type Key = [u32; PARTS];
+
+/// A way in which a state changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which parts hold something else, and what.
+    pub changes: Box<[(u8, u32)]>,
+    /// How many copies of the message that is the subject are still in flight.
+    pub copies: u8,
+    /// What was sent, in the world's order.
+    pub sent: Box<[u32]>,
+    /// Whether a part that changed may break a property by itself.
+    pub suspect: bool,
+}
+
+/// The steps of one answer, among all steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub first: u32,
+    /// The one after the last.
+    pub end: u32,
+}
+
+/// Where the answers to a question are: 0 where it was never asked.
+pub type Place = u32;
+
+/// The place of the answers to questions that have only one, which is that nothing happens.
+const NOTHING: Place = 1;
+
+#[derive(Debug)]
+struct Answers {
+    /// The parts that they depend on.
+    reads: Vec<u8>,
+    known: HashMap<Key, Span, BuildHasherDefault<Digest>>,
+    always: Option<Span>,
+}
+
+/// What the memory says to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// These steps.
+    Steps(Span),
+    /// It does not know.
+    Unknown,
+}
+
+/// All answers so far.
+#[derive(Debug, Default)]
+pub struct Memo {
+    steps: Vec<Step>,
+    answers: Vec<Answers>,
+    /// The first of the steps that are not kept, if there are any.
+    passing: Option<u32>,
+}
+
+impl Memo {
+    /// A step.
+    #[inline]
+    pub fn step(&self, n: u32) -> &Step {
+        &self.steps[n as usize]
+    }
+
+    /// What is known at a place, for a state.
+    #[inline]
+    pub fn recall(&self, place: Place, state: &Vector) -> Known {
+        if place == NOTHING {
+            return Known::Steps(Span { first: 0, end: 0 });
+        }
+        let Some(answers) = (place as usize).checked_sub(2).map(|n| &self.answers[n]) else {
+            return Known::Unknown;
+        };
+        if let Some(span) = answers.always {
+            return Known::Steps(span);
+        }
+        let key = key_of(&answers.reads, state);
+        answers.known.get(&key).map_or(Known::Unknown, |span| Known::Steps(*span))
+    }
+
+    /// Learns the answer for a state: its steps, and the parts beside the subject that it read.
+    /// Returns where the answers to the question are from now on.
+    pub fn learn(
+        &mut self,
+        place: Place,
+        state: &Vector,
+        reads: &[u8],
+        steps: Vec<Step>,
+    ) -> (Place, Span) {
+        let first = self.steps.len() as u32;
+        self.steps.extend(steps);
+        let span = Span { first, end: self.steps.len() as u32 };
+        if place == 0 && reads.is_empty() && span.first == span.end {
+            return (NOTHING, span);
+        }
+        let n = (place as usize).checked_sub(2).unwrap_or(self.answers.len());
+        if n == self.answers.len() {
+            let known = HashMap::default();
+            self.answers.push(Answers { reads: Vec::new(), known, always: None });
+        }
+        let answers = &mut self.answers[n];
+        let more = reads.iter().copied().filter(|part| !answers.reads.contains(part));
+        let more: Vec<u8> = more.collect();
+        if !more.is_empty() {
+            answers.reads.extend(more);
+            answers.known.clear();
+        }
+        match answers.reads.len() {
+            0 => answers.always = Some(span),
+            few if few <= PARTS => {
+                let key = key_of(&answers.reads, state);
+                answers.known.insert(key, span);
+            }
+            _ => self.passing = Some(first),
+        }
+        (n as u32 + 2, span)
+    }
+
+    /// Forgets the steps of an answer that reads too much to be kept.
+    pub fn let_go(&mut self) {
+        if let Some(first) = self.passing.take() {
+            self.steps.truncate(first as usize);
+        }
+    }
+}
+
+/// Places by row and column. It is dense as long as that takes little room.
+#[derive(Debug, Default)]
+pub struct Grid {
+    width: usize,
+    dense: Vec<Place>,
+    sparse: HashMap<(u32, u32), Place, BuildHasherDefault<Digest>>,
+}
+
+/// The cells that a grid keeps densely.
+const DENSE: usize = 1 << 24;
+
+impl Grid {
+    /// The place there; 0 if there is none.
+    #[inline]
+    pub fn get(&self, row: u32, column: u32) -> Place {
+        let (row_at, at) = (row as usize * self.width, column as usize);
+        if at < self.width && row_at + at < self.dense.len() {
+            return self.dense[row_at + at];
+        }
+        if self.sparse.is_empty() {
+            return 0;
+        }
+        self.sparse.get(&(row, column)).copied().unwrap_or(0)
+    }
+
+    /// Puts a place there.
+    pub fn set(&mut self, row: u32, column: u32, place: Place) {
+        let (row_at, at) = (row as usize, column as usize);
+        if at >= self.width {
+            self.widen((at + 1).next_power_of_two());
+        }
+        if at < self.width && (row_at + 1) * self.width <= DENSE {
+            if self.dense.len() < (row_at + 1) * self.width {
+                self.dense.resize((row_at + 1) * self.width, 0);
+            }
+            self.dense[row_at * self.width + at] = place;
+        } else {
+            self.sparse.insert((row, column), place);
+        }
+    }
+
+    fn widen(&mut self, width: usize) {
+        let rows = self.dense.len().checked_div(self.width).unwrap_or(0);
+        if (rows + 1) * width > DENSE {
+            return;
+        }
+        let mut wider = vec![0; rows * width];
+        for row in 0..rows {
+            let old = &self.dense[row * self.width..(row + 1) * self.width];
+            wider[row * width..row * width + self.width].copy_from_slice(old);
+        }
+        (self.width, self.dense) = (width, wider);
+    }
+}
+
+fn key_of(reads: &[u8], state: &Vector) -> Key {
+    let mut key = [0; PARTS];
+    for (word, part) in key.iter_mut().zip(reads) {
+        *word = state.parts[usize::from(*part)];
+    }
+    key
+}

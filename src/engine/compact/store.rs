@@ -1,0 +1,135 @@
+//! Where states are kept: each is a short string of bytes, and stored whole.
+//!
+//! A state's record lies in one of a fixed number of shards. A shard is a string of all its records,
+//! in the order in which they came, and a table of where they begin. Since a record says by itself
+//! where it ends, nothing else is kept of a state. A slot of the table also holds 32 bits of the
+//! record's hash, which spare most comparisons; those that are left decide, so that no state is
+//! ever lost to a collision.
+
+use std::sync::{Mutex, MutexGuard};
+
+/// So many shards: enough that a level of the search is shared out evenly.
+const SHARDS: usize = 64;
+
+/// A part of the states.
+#[derive(Default)]
+pub struct Shard {
+    /// 0, or the hash's lower half and, below it, one more than where the record begins.
+    slots: Vec<u64>,
+    records: Vec<u8>,
+    states: usize,
+}
+
+/// All states.
+pub struct Store {
+    shards: Vec<Mutex<Shard>>,
+}
+
+/// New states on their way to one shard.
+#[derive(Default)]
+pub struct Batch {
+    records: Vec<u8>,
+    heads: Vec<(u64, u32)>,
+}
+
+impl Store {
+    /// An empty one.
+    pub fn new() -> Self {
+        Store { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        SHARDS
+    }
+
+    /// The shard of a record with this hash.
+    pub fn shard_of(hash: u64) -> usize {
+        (hash >> 32) as usize % SHARDS
+    }
+
+    /// A shard, for oneself.
+    pub fn shard(&self, n: usize) -> MutexGuard<'_, Shard> {
+        self.shards[n].lock().expect("no thread panics with a shard")
+    }
+
+    /// How many states there are.
+    pub fn states(&self) -> usize {
+        (0..SHARDS).map(|n| self.shard(n).states).sum()
+    }
+
+    /// Where each shard's records end now.
+    pub fn ends(&self) -> Vec<usize> {
+        (0..SHARDS).map(|n| self.shard(n).records.len()).collect()
+    }
+}
+
+impl Shard {
+    /// The records between two ends.
+    pub fn records(&self, from: usize, to: usize) -> &[u8] {
+        &self.records[from..to]
+    }
+
+    /// Adds the records that are new, and empties the batch.
+    pub fn take(&mut self, batch: &mut Batch) {
+        let mut from = 0;
+        for (hash, to) in batch.heads.drain(..) {
+            self.insert(hash, &batch.records[from..to as usize]);
+            from = to as usize;
+        }
+        batch.records.clear();
+    }
+
+    fn insert(&mut self, hash: u64, record: &[u8]) {
+        if self.states * 5 >= self.slots.len() * 4 {
+            self.grow();
+        }
+        let (tag, mask) = (hash & 0xffff_ffff, self.slots.len() - 1);
+        let mut place = tag as usize & mask;
+        loop {
+            let slot = self.slots[place];
+            if slot == 0 {
+                break;
+            }
+            let begin = (slot & 0xffff_ffff) as usize - 1;
+            if slot >> 32 == tag && self.records[begin..].starts_with(record) {
+                return;
+            }
+            place = (place + 1) & mask;
+        }
+        let begin = u32::try_from(self.records.len() + 1).expect("a shard holds 4 GiB");
+        self.slots[place] = tag << 32 | u64::from(begin);
+        self.records.extend_from_slice(record);
+        self.states += 1;
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(16);
+        let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        for slot in old.into_iter().filter(|slot| *slot != 0) {
+            let mut place = (slot >> 32) as usize & (size - 1);
+            while self.slots[place] != 0 {
+                place = (place + 1) & (size - 1);
+            }
+            self.slots[place] = slot;
+        }
+    }
+}
+
+impl Batch {
+    /// Adds a record.
+    pub fn push(&mut self, hash: u64, record: &[u8]) {
+        self.records.extend_from_slice(record);
+        self.heads.push((hash, self.records.len() as u32));
+    }
+
+    /// Whether it is time to hand it over.
+    pub fn is_full(&self) -> bool {
+        self.heads.len() >= 128
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+}

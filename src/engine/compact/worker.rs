@@ -1,0 +1,414 @@
+//! What a state turns into: every enabled action, from memory where the interpreter has answered
+//! before, and by asking it where it has not.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, RwLock};
+
+use crate::protocol::{Checkable, NodeId};
+use crate::world::{
+    Content, Flight, InFlight, Links, Part, Setup, Topic, World, goes_after, is_newest,
+    stays_before,
+};
+
+use super::super::verify::Examiner;
+use super::judge::Judge;
+use super::memo::{Grid, Known, Memo, Span, Step};
+use super::names::Names;
+use super::vector::{Order, Vector};
+
+/// What all workers share.
+pub struct Shared<P: Checkable> {
+    /// What is checked.
+    pub setup: Arc<Setup<P>>,
+    /// The judge of last resort.
+    pub examiner: Examiner<P>,
+    /// The names of values.
+    pub names: RwLock<Names<P>>,
+    /// How vectors keep messages.
+    pub order: Order,
+}
+
+impl<P: Checkable> Shared<P> {
+    /// For a search from the beginning.
+    pub fn new(setup: &Arc<Setup<P>>) -> Self {
+        // Where messages take any time, or none, equal ones wait equally long.
+        let bounded = setup.timed() && setup.numbers.delay.is_some();
+        let order = match setup.links {
+            Links::Unordered if !bounded => Order::ByName,
+            _ => Order::AsInTheWorld,
+        };
+        Shared {
+            setup: Arc::clone(setup),
+            examiner: Examiner::new(setup),
+            names: RwLock::new(Names::new(setup, order)),
+            order,
+        }
+    }
+
+    /// A world's record.
+    pub fn record_of(&self, world: &World<P>) -> Vec<u8> {
+        let vector = self.names.write().expect("no thread panics with names").vector_of(world);
+        let mut record = Vec::new();
+        vector.write(self.order, &mut record);
+        record
+    }
+
+    /// A record's world.
+    pub fn world_of(&self, record: &[u8]) -> World<P> {
+        let mut vector = Vector::default();
+        vector.read(Part::FIXED + usize::from(self.setup.nodes()), self.order, record);
+        let names = self.names.read().expect("no thread panics with names");
+        names.world_of(&vector.parts, &vector.flights)
+    }
+}
+
+/// What somebody does with a state's successors.
+pub trait Sink {
+    /// Takes the record of a successor, and whether it may break a property.
+    fn take(&mut self, record: &[u8], suspect: bool);
+}
+
+/// One question to the memory: which grid, row and column.
+#[derive(Clone, Copy)]
+struct Spot(usize, u32, u32);
+
+/// Expands states. Each thread has one, with a memory of its own.
+pub struct Worker<'a, P: Checkable> {
+    shared: &'a Shared<P>,
+    memo: Memo,
+    grids: Vec<Grid>,
+    judge: Judge,
+    contents: Vec<Vec<Arc<Content<P>>>>,
+    flights: Vec<Arc<Flight<P::Msg>>>,
+    /// For each message, its receiver, and its number among those for that receiver.
+    inboxes: Vec<(u8, u32)>,
+    inbox_sizes: Vec<u32>,
+    state: Vector,
+    next: Vector,
+    record: Vec<u8>,
+    goes_on: bool,
+    /// The marks that were put out.
+    pub marks: BTreeSet<&'static str>,
+    /// The successors so far.
+    pub transitions: usize,
+}
+
+/// The topics about a node that its own state answers.
+const NODE_TOPICS: [fn(NodeId) -> Topic; 4] =
+    [Topic::Timers, Topic::Resume, Topic::Restart, Topic::Faults];
+
+impl<'a, P: Checkable> Worker<'a, P> {
+    /// A worker that knows nothing.
+    pub fn new(shared: &'a Shared<P>) -> Self {
+        let nodes = usize::from(shared.setup.nodes());
+        let grids = std::iter::repeat_with(Grid::default).take(2 * nodes + 3).collect();
+        Worker {
+            shared,
+            memo: Memo::default(),
+            grids,
+            judge: Judge::new(&shared.setup),
+            contents: vec![Vec::new(); Part::FIXED + nodes],
+            flights: Vec::new(),
+            inboxes: Vec::new(),
+            inbox_sizes: vec![0; nodes],
+            state: Vector::default(),
+            next: Vector::default(),
+            record: Vec::new(),
+            goes_on: false,
+            marks: BTreeSet::new(),
+            transitions: 0,
+        }
+    }
+
+    /// Expands the state at the beginning of a string of records. Returns where it ends, and
+    /// whether it may break a property that is judged of states as they are expanded.
+    pub fn expand(&mut self, records: &[u8], sink: &mut impl Sink) -> (usize, bool) {
+        let parts = self.contents.len();
+        let end = self.state.read(parts, self.shared.order, records);
+        self.goes_on = false;
+        let newest = self.state.flights.iter().max();
+        if newest.is_some_and(|newest| *newest as usize >= self.flights.len()) {
+            self.hear_of_flights();
+        }
+        self.arrivals(sink);
+        self.nodes(sink);
+        self.calls(sink);
+        self.network(sink);
+        self.whole(Topic::Time, self.shared.setup.timed(), sink);
+        (end, self.is_suspect())
+    }
+
+    fn is_suspect(&mut self) -> bool {
+        let setup = &self.shared.setup;
+        let stuck = !setup.deadlock_expected && !self.goes_on && {
+            let calls = Arc::clone(self.content(Part::Calls.index()));
+            calls.calls().is_some_and(|(_, open)| open)
+        };
+        stuck || self.judge.suspects_system(&self.state, &self.shared.examiner, &self.shared.names)
+    }
+
+    /// What a part of the state holds.
+    fn content(&mut self, part: usize) -> &Arc<Content<P>> {
+        let name = self.state.parts[part] as usize;
+        if name >= self.contents[part].len() {
+            self.hear_of_contents();
+        }
+        &self.contents[part][name]
+    }
+
+    fn hear_of_contents(&mut self) {
+        let names = self.shared.names.read().expect("no thread panics with names");
+        for (ours, table) in self.contents.iter_mut().zip(&names.parts) {
+            ours.extend(table.values()[ours.len()..].iter().cloned());
+        }
+    }
+
+    fn hear_of_flights(&mut self) {
+        let names = self.shared.names.read().expect("no thread panics with names");
+        for flight in &names.flights.values()[self.flights.len()..] {
+            let size = &mut self.inbox_sizes[flight.to.index()];
+            self.inboxes.push((flight.to.0, *size));
+            *size += 1;
+            self.flights.push(Arc::clone(flight));
+        }
+    }
+
+    fn arrivals(&mut self, sink: &mut impl Sink) {
+        for n in 0..self.state.flights.len() {
+            let flight = self.state.flights[n];
+            if n > 0 && self.waits_for(self.state.flights[n - 1], flight) {
+                continue;
+            }
+            let (to, column) = self.inboxes[flight as usize];
+            let row = self.state.parts[Part::FIXED + usize::from(to)];
+            let base = Part::Node(NodeId(to));
+            self.ask(Topic::Arrival(n), Spot(usize::from(to), row, column), Some(base), sink);
+        }
+    }
+
+    #[inline]
+    fn waits_for(&self, before: u32, flight: u32) -> bool {
+        if self.shared.order == Order::ByName {
+            return before == flight;
+        }
+        let (before, flight) = (&self.flights[before as usize], &self.flights[flight as usize]);
+        let same_link = (before.from, before.to) == (flight.from, flight.to);
+        let same = before.msg == flight.msg;
+        goes_after(self.shared.setup.links, same_link, same, before.wait.ready())
+    }
+
+    fn nodes(&mut self, sink: &mut impl Sink) {
+        let nodes = self.shared.setup.nodes();
+        for node in NodeId::all(nodes) {
+            let row = self.state.parts[Part::FIXED + node.index()];
+            let grid = usize::from(nodes) + node.index();
+            for (column, topic) in (0..).zip(NODE_TOPICS) {
+                self.ask(topic(node), Spot(grid, row, column), Some(Part::Node(node)), sink);
+            }
+        }
+    }
+
+    fn calls(&mut self, sink: &mut impl Sink) {
+        let grid = 2 * usize::from(self.shared.setup.nodes());
+        let row = self.state.parts[Part::Calls.index()];
+        for program in 0..self.shared.setup.numbers.clients as usize {
+            for (column, topic) in (0..).zip([Topic::Call, Topic::Cancel]) {
+                let spot = Spot(grid, row, 2 * program as u32 + column);
+                self.ask(topic(program), spot, Some(Part::Calls), sink);
+            }
+        }
+    }
+
+    fn network(&mut self, sink: &mut impl Sink) {
+        let grid = 2 * usize::from(self.shared.setup.nodes()) + 1;
+        let numbers = &self.shared.setup.numbers;
+        if numbers.faults.losses | numbers.faults.duplicates > 0 {
+            for n in 0..self.state.flights.len() {
+                if self.is_newest(n) {
+                    let spot = Spot(grid, self.state.flights[n], 0);
+                    self.ask(Topic::Link(n), spot, None, sink);
+                }
+            }
+        }
+        if numbers.faults.partitions > 0 {
+            let row = self.state.parts[Part::Cut.index()];
+            self.ask(Topic::Heal, Spot(grid + 1, row, 0), Some(Part::Cut), sink);
+            if numbers.in_flight == InFlight::Dropped {
+                self.whole(Topic::Partition, true, sink);
+            } else {
+                self.ask(Topic::Partition, Spot(grid + 1, row, 1), Some(Part::Cut), sink);
+            }
+        }
+    }
+
+    fn is_newest(&self, n: usize) -> bool {
+        let (flight, later) = (self.state.flights[n], &self.state.flights[n + 1..]);
+        match self.shared.order {
+            Order::ByName => later.first() != Some(&flight),
+            Order::AsInTheWorld => {
+                let later = later.iter().map(|later| &*self.flights[*later as usize]);
+                is_newest(&self.flights[flight as usize], later)
+            }
+        }
+    }
+
+    /// Asks the memory, and then the interpreter, and does what they say.
+    #[inline]
+    fn ask(&mut self, topic: Topic, spot: Spot, base: Option<Part>, sink: &mut impl Sink) {
+        let Spot(grid, row, column) = spot;
+        let place = self.grids[grid].get(row, column);
+        let span = match self.memo.recall(place, &self.state) {
+            Known::Steps(span) => span,
+            Known::Unknown => self.find_out(topic, spot, base),
+        };
+        self.goes_on |= span.first < span.end && !topic.is_fault();
+        for n in span.first..span.end {
+            self.take(topic, n, sink);
+        }
+        self.memo.let_go();
+    }
+
+    /// Runs the interpreter for one topic: on the whole world but for what is in flight, of which
+    /// only the subject matters.
+    #[cold]
+    fn find_out(&mut self, topic: Topic, spot: Spot, base: Option<Part>) -> Span {
+        let Spot(grid, row, column) = spot;
+        let (alone, subject) = match topic {
+            Topic::Arrival(n) => (Topic::Arrival(0), Some(self.state.flights[n])),
+            Topic::Link(n) => (Topic::Link(0), Some(self.state.flights[n])),
+            _ => (topic, None),
+        };
+        let names = self.shared.names.read().expect("no thread panics with names");
+        let world = names.world_of(&self.state.parts, subject.as_slice());
+        drop(names);
+        let mut actions = Vec::new();
+        world.actions_about(alone, &mut actions);
+        let seen = world.system.seen.clone();
+        let mut steps = Vec::with_capacity(actions.len());
+        for action in actions {
+            let next = world.after(&action).expect("an enabled action can be done");
+            seen.add(&next.system.seen);
+            self.marks.extend(next.waiting.marks.iter().map(|(_, mark)| mark.name));
+            steps.push(self.step_between(&world, &next, topic));
+        }
+        let parts = Part::all(self.shared.setup.nodes());
+        let reads = parts.filter(|part| seen.has(*part) && Some(*part) != base);
+        let reads: Vec<u8> = reads.map(|part| part.index() as u8).collect();
+        let place = self.grids[grid].get(row, column);
+        let (place, span) = self.memo.learn(place, &self.state, &reads, steps);
+        self.grids[grid].set(row, column, place);
+        span
+    }
+
+    fn step_between(&mut self, world: &World<P>, next: &World<P>, topic: Topic) -> Step {
+        let mut names = self.shared.names.write().expect("no thread panics with names");
+        let (mut changes, mut suspect) = (Vec::new(), false);
+        for part in Part::all(self.shared.setup.nodes()) {
+            if world.agrees(next, part) {
+                continue;
+            }
+            assert!(next.system.seen.has(part), "a step that changes {part:?} has looked at it");
+            let name = names.parts[part.index()].name(next.content(part));
+            changes.push((part.index() as u8, name));
+            let content = &names.parts[part.index()].values()[name as usize];
+            suspect |= Judge::suspects_part(&self.shared.examiner, part, content);
+        }
+        let flights = &next.waiting.flights;
+        let mut flights: Vec<_> = flights.iter().map(|f| names.flights.name(f.clone())).collect();
+        if self.shared.order == Order::ByName {
+            flights.sort_unstable();
+        }
+        let (copies, sent) = match topic {
+            Topic::Link(_) => (flights.len() as u8, Vec::new()),
+            _ => (0, flights),
+        };
+        Step { changes: changes.into(), copies, sent: sent.into(), suspect }
+    }
+
+    /// Takes a step, and hands over the state after it.
+    fn take(&mut self, topic: Topic, step_number: u32, sink: &mut impl Sink) {
+        let step = self.memo.step(step_number);
+        let (state, next) = (&self.state, &mut self.next);
+        next.parts.clone_from(&state.parts);
+        for (part, name) in &step.changes {
+            next.parts[usize::from(*part)] = *name;
+        }
+        next.flights.clear();
+        match topic {
+            Topic::Arrival(n) | Topic::Link(n) => {
+                next.flights.extend_from_slice(&state.flights[..n]);
+                next.flights.extend((0..step.copies).map(|_| state.flights[n]));
+                next.flights.extend_from_slice(&state.flights[n + 1..]);
+            }
+            _ => next.flights.extend_from_slice(&state.flights),
+        }
+        if !step.sent.is_empty() {
+            self.send(step_number);
+        }
+        let mut suspect = self.memo.step(step_number).suspect;
+        for n in 0..self.memo.step(step_number).changes.len() {
+            let (part, _) = self.memo.step(step_number).changes[n];
+            if let Some(node) = usize::from(part).checked_sub(Part::FIXED) {
+                suspect = suspect || self.suspects_pairs(node);
+            }
+        }
+        self.hand_over(suspect, sink);
+    }
+
+    /// Puts what a step sent in flight, in the world's order.
+    fn send(&mut self, step: u32) {
+        let sent = &self.memo.step(step).sent;
+        let newest = *sent.iter().max().expect("something was sent") as usize;
+        if self.shared.order == Order::AsInTheWorld && newest >= self.flights.len() {
+            self.hear_of_flights();
+        }
+        let (values, links) = (&self.flights, self.shared.setup.links);
+        let flights = &mut self.next.flights;
+        for sent in &self.memo.step(step).sent {
+            let place = match self.shared.order {
+                Order::ByName => flights.partition_point(|other| other <= sent),
+                Order::AsInTheWorld => {
+                    let value = |name: u32| &*values[name as usize];
+                    flights
+                        .partition_point(|other| stays_before(links, value(*other), value(*sent)))
+                }
+            };
+            flights.insert(place, *sent);
+        }
+    }
+
+    fn suspects_pairs(&mut self, node: usize) -> bool {
+        let Worker { judge, next, shared, .. } = self;
+        judge.suspects_pairs(next, node, &shared.examiner, |node, name| {
+            let names = shared.names.read().expect("no thread panics with names");
+            Arc::clone(&names.parts[Part::FIXED + node].values()[name as usize])
+        })
+    }
+
+    fn hand_over(&mut self, suspect: bool, sink: &mut impl Sink) {
+        self.next.write(self.shared.order, &mut self.record);
+        self.transitions += 1;
+        sink.take(&self.record, suspect);
+    }
+
+    /// Takes the steps about a topic on the whole world, which they may change all over. They
+    /// change no node's state, no call and no monitor, so there is nothing to suspect.
+    fn whole(&mut self, topic: Topic, asked: bool, sink: &mut impl Sink) {
+        if !asked {
+            return;
+        }
+        let names = self.shared.names.read().expect("no thread panics with names");
+        let world = names.world_of(&self.state.parts, &self.state.flights);
+        drop(names);
+        let mut actions = Vec::new();
+        world.actions_about(topic, &mut actions);
+        self.goes_on |= !actions.is_empty() && !topic.is_fault();
+        for action in actions {
+            let next = world.after(&action).expect("an enabled action can be done");
+            let mut names = self.shared.names.write().expect("no thread panics with names");
+            self.next = names.vector_of(&next);
+            drop(names);
+            self.hand_over(false, sink);
+        }
+    }
+}

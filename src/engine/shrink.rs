@@ -1,0 +1,470 @@
+//! Shrinking: from a run that breaks a property to a small one that breaks it too.
+//!
+//! A candidate is a smaller world, or a trace with some steps left out (delta debugging: Zeller
+//! and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). It is followed
+//! leniently in the world, so it is a run of the protocol or it is nothing, and it counts if it
+//! breaks the same property first and is smaller: fewer faults, then calls, processes, nodes,
+//! steps, ticks. What is left can't be made smaller by leaving out any one step. For small worlds
+//! the checker then finds a shortest run with the same numbers, which nothing can beat.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::protocol::Checkable;
+use crate::world::{Action, Faults, Happening, Numbers, Setup, World};
+
+use super::check::{self, CheckOptions, Verdict};
+use super::follow;
+use super::lift::at_scale_one;
+use super::simulate::CALLS_RETURN;
+use super::trace::{self, BadTrace};
+use super::verify::{Examiner, Violation};
+
+/// The rounds of fair exchange in which open calls must return.
+const ROUNDS_TO_RETURN: usize = 64;
+
+/// How hard to try.
+#[derive(Clone, Copy, Debug)]
+pub struct ShrinkOptions {
+    /// How many steps all candidates together may take.
+    pub steps_max: u64,
+    /// How many states the checker may generate to find a shortest run; 0 leaves it out.
+    pub states_max: usize,
+}
+
+impl Default for ShrinkOptions {
+    fn default() -> Self {
+        ShrinkOptions { steps_max: 400_000, states_max: 400_000 }
+    }
+}
+
+/// How large a run is; of two runs the smaller one has fewer faults, then fewer calls, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Size {
+    /// Faults that happen.
+    pub faults: usize,
+    /// Calls that are made.
+    pub calls: usize,
+    /// Client programs.
+    pub processes: u32,
+    /// Nodes.
+    pub nodes: u32,
+    /// Steps, the start left out.
+    pub steps: usize,
+    /// Ticks that pass, and how far chance and clocks go beyond the least.
+    pub numbers: u64,
+}
+
+impl Size {
+    /// The size of a run of a world with these numbers.
+    pub fn of<P: Checkable>(numbers: &Numbers, actions: &[Action<P>]) -> Size {
+        let count = |wanted: fn(&Action<P>) -> bool| actions.iter().filter(|a| wanted(a)).count();
+        let ticks = actions.iter().map(|action| match action.did {
+            Happening::Tick(ticks) => ticks,
+            Happening::Jump(_, by) => by.unsigned_abs(),
+            _ => action.draws.iter().sum(),
+        });
+        Size {
+            faults: count(Action::is_fault),
+            calls: count(|action| matches!(action.did, Happening::Call(..))),
+            processes: numbers.clients,
+            nodes: numbers.nodes,
+            steps: actions.len().saturating_sub(1),
+            numbers: ticks.map(u64::from).sum::<u64>() + assumptions(numbers),
+        }
+    }
+}
+
+/// How much the world may do that the run need not use.
+fn assumptions(numbers: &Numbers) -> u64 {
+    let Numbers { drift, pause, patience, skew, jump, horizon, calls, .. } = numbers;
+    [drift, pause, patience, skew, jump, horizon, calls].into_iter().map(|n| u64::from(*n)).sum()
+}
+
+/// A run that breaks something.
+#[derive(Debug)]
+pub struct Broken<P: Checkable> {
+    /// The numbers of its world.
+    pub numbers: Numbers,
+    /// Its actions, the start first.
+    pub actions: Vec<Action<P>>,
+    /// What the last of them breaks.
+    pub violation: Violation,
+}
+
+/// What shrinking came to.
+#[derive(Debug)]
+pub struct Shrunk<P: Checkable> {
+    /// The smallest run that was found by leaving things out.
+    pub smallest: Broken<P>,
+    /// The size of the run before.
+    pub before: Size,
+    /// Its size after.
+    pub after: Size,
+    /// How many candidates were followed.
+    pub tried: u64,
+    /// Whether the budget of steps ran out before nothing more could be left out.
+    pub gave_up: bool,
+}
+
+/// Why a trace can't be shrunk.
+#[derive(Debug, thiserror::Error)]
+pub enum Unshrinkable {
+    /// It can't be replayed.
+    #[error(transparent)]
+    Trace(#[from] BadTrace),
+    /// It breaks nothing.
+    #[error("the trace breaks nothing, so there is nothing to shrink")]
+    NothingBroken,
+}
+
+/// Shrinks a trace of a world with these numbers.
+///
+/// `nodes_min` is the least number of nodes with which the scenario makes sense.
+///
+/// # Errors
+/// If the trace is not one of the scenario's, or breaks nothing.
+pub fn shrink<P: Checkable>(
+    build: &dyn Fn(&Numbers) -> Arc<Setup<P>>,
+    numbers: &Numbers,
+    words: &[String],
+    nodes_min: u32,
+    options: ShrinkOptions,
+) -> Result<Shrunk<P>, Unshrinkable> {
+    let setup = build(numbers);
+    let replayed = trace::replay(&setup, words)?;
+    let actions = replayed.actions();
+    let mut violation = replayed.violation;
+    if violation.is_none() {
+        let end = &replayed.path.last().expect("a path has an end").0;
+        violation = calls_that_hang(end);
+    }
+    let violation = violation.ok_or(Unshrinkable::NothingBroken)?;
+    let before = Size::of(numbers, &actions);
+    let mut shrinker = Shrinker {
+        build,
+        nodes_min,
+        property: violation.property.clone(),
+        examiner: Examiner::new(&setup),
+        setup,
+        worlds: Vec::new(),
+        best: Broken { numbers: numbers.clone(), actions, violation },
+        tried: 0,
+        steps_left: options.steps_max,
+    };
+    shrinker.shrink();
+    let best = shrinker.best;
+    let after = Size::of(&best.numbers, &best.actions);
+    let (tried, gave_up) = (shrinker.tried, shrinker.steps_left == 0);
+    Ok(Shrunk { smallest: best, before, after, tried, gave_up })
+}
+
+/// A shortest run that breaks the same property in the same world, by the checker; `None` if the
+/// world is too large for it.
+pub fn shortest<P: Checkable>(
+    setup: &Arc<Setup<P>>,
+    property: &str,
+    options: ShrinkOptions,
+) -> Option<Broken<P>> {
+    if options.states_max == 0 {
+        return None;
+    }
+    let states_max = Some(options.states_max);
+    let found = check::check(setup, CheckOptions { states_max, ..CheckOptions::default() });
+    match found.verdict {
+        Verdict::Violated(violation) if violation.property == property => {
+            let numbers = setup.numbers.clone();
+            Some(Broken { numbers, actions: found.trace, violation })
+        }
+        _ => None,
+    }
+}
+
+/// The open calls that don't return once all has healed.
+fn calls_that_hang<P: Checkable>(world: &World<P>) -> Option<Violation> {
+    let open: Vec<_> = world.system.programs.iter().filter_map(|program| program.open).collect();
+    if open.is_empty() || !world.system.setup.finishes {
+        return None;
+    }
+    let rest = world.settle(ROUNDS_TO_RETURN)?;
+    let hangs = rest.system.programs.iter().filter_map(|program| program.open);
+    let hangs: Vec<_> = hangs.map(|(call, node)| format!("{call} is open at {node}")).collect();
+    (!hangs.is_empty()).then(|| Violation::new(CALLS_RETURN, hangs.join(", ")))
+}
+
+struct Shrinker<'a, P: Checkable> {
+    build: &'a dyn Fn(&Numbers) -> Arc<Setup<P>>,
+    nodes_min: u32,
+    property: String,
+    setup: Arc<Setup<P>>,
+    examiner: Examiner<P>,
+    /// The worlds of the best run, one after each action; empty until there is a first candidate.
+    worlds: Vec<World<P>>,
+    best: Broken<P>,
+    tried: u64,
+    steps_left: u64,
+}
+
+/// A candidate that was followed to where it breaks the property.
+struct Followed<P: Checkable> {
+    actions: Vec<Action<P>>,
+    worlds: Vec<World<P>>,
+    violation: Violation,
+}
+
+impl<P: Checkable> Shrinker<'_, P> {
+    fn shrink(&mut self) {
+        self.cut_to_the_violation();
+        self.coarser_time();
+        loop {
+            let before = Size::of(&self.best.numbers, &self.best.actions);
+            self.smaller_world();
+            self.leave_out(Action::is_fault);
+            self.leave_out(|action| matches!(action.did, Happening::Call(..)));
+            self.leave_out(|_| true);
+            self.smaller_values();
+            if self.steps_left == 0 || Size::of(&self.best.numbers, &self.best.actions) == before {
+                return;
+            }
+        }
+    }
+
+    /// The run itself as a candidate: whatever comes after the violation goes.
+    fn cut_to_the_violation(&mut self) {
+        let whole = self.best.actions.clone();
+        if let Some(followed) = self.follow(&self.setup.clone(), &whole, 0) {
+            self.accept(followed);
+        }
+    }
+
+    fn accept(&mut self, followed: Followed<P>) {
+        self.best.numbers = self.setup.numbers.clone();
+        self.best.actions = followed.actions;
+        self.best.violation = followed.violation;
+        self.worlds = followed.worlds;
+    }
+
+    /// A trace in the same world, if it is smaller.
+    fn attempt(&mut self, wanted: &[Action<P>]) -> bool {
+        let shared = self.best.actions.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+        let shared = shared.min(self.worlds.len());
+        let setup = Arc::clone(&self.setup);
+        match self.follow(&setup, wanted, shared) {
+            Some(followed) if self.is_smaller(&setup.numbers, &followed.actions) => {
+                self.accept(followed);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A trace in another world, if it is smaller.
+    fn attempt_in(&mut self, numbers: &Numbers, wanted: &[Action<P>]) -> bool {
+        let setup = (self.build)(numbers);
+        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
+        match self.follow(&setup, wanted, 0) {
+            Some(followed) if self.is_smaller(numbers, &followed.actions) => {
+                self.setup = setup;
+                self.accept(followed);
+                true
+            }
+            _ => {
+                self.examiner = examiner;
+                false
+            }
+        }
+    }
+
+    fn is_smaller(&self, numbers: &Numbers, actions: &[Action<P>]) -> bool {
+        Size::of(numbers, actions) < Size::of(&self.best.numbers, &self.best.actions)
+    }
+
+    /// Follows a trace leniently to where it breaks the property; its first `shared` actions are
+    /// those of the best run.
+    fn follow(
+        &mut self,
+        setup: &Arc<Setup<P>>,
+        wanted: &[Action<P>],
+        shared: usize,
+    ) -> Option<Followed<P>> {
+        self.tried += 1;
+        let clients = self.setup.numbers.clients;
+        let mut actions = wanted[..shared].to_vec();
+        let mut worlds = self.worlds[..shared].to_vec();
+        if shared == 0 {
+            let (world, action) = follow::start(setup, &wanted.first()?.draws);
+            (actions, worlds) = (vec![action], vec![world]);
+        }
+        for wish in &wanted[shared.max(1)..] {
+            self.steps_left = self.steps_left.checked_sub(1)?;
+            let world = worlds.last().expect("there is a start");
+            let Some(action) = near(world, wish, clients) else { continue };
+            let next = world.after(&action).expect("an enabled action can be done");
+            actions.push(action);
+            worlds.push(next);
+            let world = worlds.last().expect("it was just added");
+            if let Some(violation) = self.examiner.so_far(world) {
+                let same = violation.property == self.property;
+                return same.then_some(Followed { actions, worlds, violation });
+            }
+        }
+        let end = worlds.last().expect("there is a start");
+        let violation = if self.property == CALLS_RETURN {
+            calls_that_hang(end)
+        } else {
+            self.examiner.at_rest(end)
+        };
+        let violation = violation.filter(|violation| violation.property == self.property)?;
+        Some(Followed { actions, worlds, violation })
+    }
+
+    /// One tick a unit, with times floored.
+    fn coarser_time(&mut self) {
+        let scale = self.best.numbers.scale;
+        if scale > 1 {
+            let floored = at_scale_one(&self.best.actions, scale);
+            self.attempt_in(&Numbers { scale: 1, ..self.best.numbers.clone() }, &floored);
+        }
+    }
+
+    /// Budgets that are what the run spends, and fewer clients, calls, nodes and units of time.
+    fn smaller_world(&mut self) {
+        let spent = Numbers { faults: spent(&self.best), ..self.best.numbers.clone() };
+        if spent != self.best.numbers {
+            self.in_other_numbers(&spent);
+        }
+        self.lower(|n| &mut n.clients, 1);
+        self.lower(|n| &mut n.calls, 1);
+        self.lower(|n| &mut n.nodes, self.nodes_min);
+        let times: [fn(&mut Numbers) -> &mut u32; 6] = [
+            |n| &mut n.drift,
+            |n| &mut n.skew,
+            |n| &mut n.jump,
+            |n| &mut n.pause,
+            |n| &mut n.patience,
+            |n| &mut n.horizon,
+        ];
+        for time in times {
+            self.lower(time, 0);
+        }
+    }
+
+    /// The same run in a world with other numbers. That it is no larger counts.
+    fn in_other_numbers(&mut self, numbers: &Numbers) -> bool {
+        let wanted = self.best.actions.clone();
+        let setup = (self.build)(numbers);
+        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
+        let before = Size::of(&self.best.numbers, &self.best.actions);
+        match self.follow(&setup, &wanted, 0) {
+            Some(followed) if Size::of(numbers, &followed.actions) <= before => {
+                self.setup = setup;
+                self.accept(followed);
+                true
+            }
+            _ => {
+                self.examiner = examiner;
+                false
+            }
+        }
+    }
+
+    /// Lowers one number as far as the run allows: to the least, or by halves.
+    fn lower(&mut self, number: fn(&mut Numbers) -> &mut u32, least: u32) {
+        let mut numbers = self.best.numbers.clone();
+        let (mut low, mut high) = (least, *number(&mut numbers));
+        while low < high && self.steps_left > 0 {
+            let middle = if low == least { low } else { low + (high - low) / 2 };
+            *number(&mut numbers) = middle;
+            if self.in_other_numbers(&numbers) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+    }
+
+    /// Leaves out steps of a kind: first half of them, then quarters, then one by one, the last
+    /// ones first, since what comes late depends on what comes early.
+    fn leave_out(&mut self, kind: fn(&Action<P>) -> bool) {
+        let indices = |actions: &[Action<P>]| -> Vec<usize> {
+            (1..actions.len()).filter(|n| kind(&actions[*n])).collect()
+        };
+        let mut chunk = indices(&self.best.actions).len().div_ceil(2);
+        while chunk > 0 {
+            let mut end = indices(&self.best.actions).len();
+            while end > 0 && self.steps_left > 0 {
+                let of_kind = indices(&self.best.actions);
+                end = end.min(of_kind.len());
+                let left_out = &of_kind[end.saturating_sub(chunk)..end];
+                let numbered = self.best.actions.iter().enumerate();
+                let kept = numbered.filter(|(n, _)| !left_out.contains(n));
+                let wanted: Vec<_> = kept.map(|(_, action)| action.clone()).collect();
+                self.attempt(&wanted);
+                end = end.saturating_sub(chunk);
+            }
+            chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
+        }
+    }
+
+    /// Fewer ticks, the first values that chance may draw, jumps by one.
+    fn smaller_values(&mut self) {
+        for n in 0..self.best.actions.len() {
+            let Some(action) = self.best.actions.get(n).cloned() else { return };
+            let smaller = match action.did {
+                Happening::Tick(ticks) if ticks > 1 => {
+                    vec![Happening::Tick(1).into(), Happening::Tick(ticks / 2).into()]
+                }
+                Happening::Jump(node, by) if by.abs() > 1 => {
+                    vec![Happening::Jump(node, by.signum()).into()]
+                }
+                _ if action.draws.iter().any(|draw| *draw > 0) => {
+                    vec![Action { draws: vec![0; action.draws.len()], ..action }]
+                }
+                _ => Vec::new(),
+            };
+            for action in smaller {
+                let mut wanted = self.best.actions.clone();
+                wanted[n] = action;
+                if self.attempt(&wanted) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The enabled action that is this one, or the nearest of its relations.
+fn near<P: Checkable>(world: &World<P>, wish: &Action<P>, clients: u32) -> Option<Action<P>> {
+    if !matches!(wish.did, Happening::Tick(_)) && world.actions().contains(wish) {
+        return Some(wish.clone());
+    }
+    follow::nearest(world, &follow::Wish { words: &wish.to_string(), clients })
+}
+
+/// The faults that a run spends.
+fn spent<P: Checkable>(run: &Broken<P>) -> Faults {
+    let mut faults = Faults::default();
+    for action in &run.actions {
+        match &action.did {
+            Happening::Lose(..) => faults.losses += 1,
+            Happening::Duplicate(..) => faults.duplicates += 1,
+            Happening::Partition(_) => faults.partitions += 1,
+            Happening::Crash(_, loses) => {
+                faults.crashes += 1;
+                faults.lost_saves += u32::from(*loses);
+            }
+            Happening::Pause(_) => faults.pauses += 1,
+            Happening::Jump(..) => faults.jumps += 1,
+            Happening::Cancel(_) => faults.cancels += 1,
+            _ => {}
+        }
+        if let Some(torn) = action.torn {
+            faults.crashes += 1;
+            faults.torn += 1;
+            faults.lost_saves += u32::from(torn.loses_saves);
+        }
+    }
+    // Who has not joined yet is no part of the run; there is no smaller number to be had.
+    Faults { joins: run.numbers.faults.joins, ..faults }
+}

@@ -1,0 +1,6 @@
+//! Shared memory: what a read may return when many nodes write.
+
+pub mod dsm;
+pub mod lazy_release;
+pub mod pram;
+pub mod views;
