@@ -24,7 +24,6 @@ use seedbed::local::test_and_set::SpinLock;
 use seedbed::local::ticket::TicketLock;
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-const OPERATIONS: usize = 1_000_000;
 const RUNS: usize = 5;
 
 /// One thread's share of the work.
@@ -58,15 +57,21 @@ fn run(shares: Vec<Share<'_>>, operations: usize) -> f64 {
     elapsed / operations as f64
 }
 
-/// A row: what it is, and how long it takes with so many threads.
-fn row(name: &str, threads_max: usize, measure: impl Fn(usize) -> f64) {
+/// A row: what it is, and how long it takes with so many threads. It measures so many operations as
+/// take a while: a lock in whose queue sleeping threads stand is a thousand times slower than one
+/// that nobody wants.
+fn row(name: &str, threads_max: usize, measure: impl Fn(usize, usize) -> f64) {
     print!("| {name} ");
     for threads in THREADS {
         if threads > threads_max {
             print!("| – ");
             continue;
         }
-        let mut runs: Vec<f64> = (0..RUNS).map(|_| measure(threads)).collect();
+        let mut operations = 8_000;
+        while operations < 2_000_000 && measure(threads, operations) * (operations as f64) < 2e7 {
+            operations *= 4;
+        }
+        let mut runs: Vec<f64> = (0..RUNS).map(|_| measure(threads, operations)).collect();
         runs.sort_by(f64::total_cmp);
         print!("| {:.1} ", runs[RUNS / 2]);
     }
@@ -80,23 +85,21 @@ fn repeat<'a>(mut operation: impl FnMut() + Send + 'a) -> Share<'a> {
 /// A lock that all threads share.
 macro_rules! shared {
     ($name:expr, $value:expr, |$lock:ident| $operation:expr) => {
-        row($name, 8, |threads| {
+        row($name, 8, |threads, operations| {
             let value = $value;
             let share = |_| {
                 let $lock = &value;
                 repeat(move || $operation)
             };
-            run((0..threads).map(share).collect(), OPERATIONS)
+            run((0..threads).map(share).collect(), operations)
         });
     };
 }
 
 /// A lock with a seat for each thread.
 fn seats<L: Exclusion>(name: &str, threads_max: usize, make: impl Fn(usize) -> Vec<Seat<L, u64>>) {
-    row(name, threads_max, |threads| {
+    row(name, threads_max, |threads, operations| {
         let share = |mut seat: Seat<L, u64>| repeat(move || *seat.lock() += 1);
-        // Where threads outnumber cores, a queue of spinning threads waits for the scheduler.
-        let operations = if threads > 2 { OPERATIONS / 20 } else { OPERATIONS };
         run(make(threads.max(2)).into_iter().take(threads).map(share).collect(), operations)
     });
 }
@@ -148,7 +151,7 @@ fn readers() {
 
 /// Half of the threads send, half receive; one thread does both in turn.
 fn channels() {
-    row("`channel`, room for 64", 8, |threads| {
+    row("`channel`, room for 64", 8, |threads, operations| {
         let channel = Channel::new(64);
         let both = || {
             channel.send(1_u64).expect("it is open");
@@ -159,21 +162,21 @@ fn channels() {
             0 => repeat(|| channel.send(1_u64).expect("it is open")),
             _ => repeat(|| assert!(channel.receive().is_some())),
         };
-        let operations = run((0..threads).map(share).collect(), OPERATIONS);
-        if threads == 1 { operations } else { 2.0 * operations }
+        let each = run((0..threads).map(share).collect(), operations);
+        if threads == 1 { each } else { 2.0 * each }
     });
-    row("std `sync_channel`, room for 64", 2, |threads| {
+    row("std `sync_channel`, room for 64", 2, |threads, operations| {
         let (sender, receiver) = std::sync::mpsc::sync_channel(64);
         if threads == 1 {
             let both = repeat(move || {
                 sender.send(1_u64).expect("it is open");
                 receiver.recv().expect("it is open");
             });
-            return run(vec![both], OPERATIONS);
+            return run(vec![both], operations);
         }
         let sends = repeat(move || sender.send(1_u64).expect("it is open"));
         let receives = repeat(move || assert!(receiver.recv().is_ok()));
-        2.0 * run(vec![sends, receives], OPERATIONS)
+        2.0 * run(vec![sends, receives], operations)
     });
 }
 
