@@ -7,6 +7,7 @@ compile_error!(
 );
 
 mod command_line;
+mod documents;
 mod guarantees;
 mod house;
 mod raft_rs;
