@@ -1,15 +1,21 @@
 //! The main job: every scenario is checked and simulated, and what it guarantees is written down.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 use wildmatch::WildMatch;
 
 use crate::catalogue::Catalogue;
 use crate::engine::check::CheckOptions;
+use crate::engine::columns::{ColumnOptions, Fault};
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
+use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::{Engines, Runner};
 use crate::report::guarantees::{self, Guarantee};
-use crate::report::{Agreement, replace_file};
+use crate::report::matrix::{self, Cell, Row};
+use crate::report::{Agreement, page, replace_file, svg};
+use crate::world::Numbers;
 
 use super::args::Run;
 use super::{Bad, Status};
@@ -19,6 +25,12 @@ const STATES_MAX: usize = 20_000_000;
 
 /// The logs that the main job lifts of each scenario: to lift one costs more than to run it.
 const LIFTED: u64 = 100;
+
+/// The states that the main job generates at the most of a world with one kind of fault.
+const CELL_STATES_MAX: usize = 1_000_000;
+
+/// Traces of more steps are told and not drawn.
+const DRAWN_MAX: usize = 120;
 
 /// Checks and simulates the scenarios; writes `guarantees.json` and `guarantees.md`, of these
 /// scenarios only.
@@ -30,7 +42,7 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     // Better now than after minutes of work.
     std::fs::create_dir_all(&options.out).map_err(unwritable)?;
     tempfile::NamedTempFile::new_in(&options.out).map_err(unwritable)?;
-    let mut lines: Vec<Guarantee> = Vec::new();
+    let (mut lines, mut rows): (Vec<Guarantee>, Vec<Row>) = (Vec::new(), Vec::new());
     for scenario in &scenarios {
         if progress::interrupted() {
             return Ok(Agreement::Undecided.status());
@@ -39,12 +51,19 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
         if !options.json {
             println!("{line}");
         }
+        let states = line.checked.as_ref().and_then(|checked| checked.states);
+        rows.push(Row::new(*scenario, cells(*scenario, states, options)));
         lines.push(line);
     }
-    let table = json!({ "version": 1, "scenarios": lines });
+    let table = json!({ "version": 1, "scenarios": lines, "matrix": rows });
     let text = serde_json::to_string_pretty(&table).expect("a report is plain data");
     replace_file(&path, &(text + "\n")).map_err(unwritable)?;
-    replace_file(&path.with_extension("md"), &guarantees::table(&lines)).map_err(unwritable)?;
+    let (matrix, details) = (matrix::markdown(&rows), guarantees::table(&lines));
+    let summary = "<details><summary>Each scenario in words, with all of its faults</summary>";
+    let text = format!("{matrix}\n{summary}\n\n{details}\n</details>\n");
+    replace_file(&path.with_extension("md"), &text).map_err(unwritable)?;
+    let html = page::page(&rows, |name, numbers, trace| draw(catalogue, name, numbers, trace));
+    replace_file(&path.with_extension("html"), &html).map_err(unwritable)?;
     let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
     if options.json {
         println!("{table}");
@@ -58,6 +77,45 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
         );
     }
     Ok(worst.status())
+}
+
+/// One kind of fault at a time.
+fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(Fault, Cell)> {
+    let seeds = options.cell_seeds.min(options.seeds.end - options.seeds.start);
+    let how = ColumnOptions { seeds, states_max: CELL_STATES_MAX };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(fault) = Fault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*fault, Cell::of(scenario, *fault, states, how)));
+        }
+        done
+    };
+    let mut cells: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|done| done.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+    });
+    cells.sort_by_key(|(fault, _)| *fault);
+    matrix::inherit(&mut cells);
+    cells
+}
+
+/// The drawing of a broken cell's trace.
+fn draw(catalogue: &Catalogue, name: &str, numbers: &Numbers, trace: &[String]) -> Option<String> {
+    let file = TraceFile {
+        version: VERSION,
+        scenario: name.to_owned(),
+        from: String::new(),
+        violation: None,
+        kept_by: None,
+        numbers: numbers.clone(),
+        trace: trace.to_vec(),
+    };
+    // Drawings are for traces that a person can follow.
+    let short = trace.len() <= DRAWN_MAX;
+    let told = short.then(|| catalogue.get(name)?.replay(&file).ok()).flatten()?;
+    Some(svg::draw(&told.diagram?, svg::Scale::Step))
 }
 
 pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {
