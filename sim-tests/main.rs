@@ -6,6 +6,7 @@ compile_error!(
      replaces it: unset RUSTFLAGS, or add `--cfg madsim` to it"
 );
 
+mod browser;
 mod command_line;
 mod documents;
 mod guarantees;

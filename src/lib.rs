@@ -2,6 +2,7 @@
 //! worlds under seeds, exhaust its small worlds, and have every history that comes out judged.
 
 pub mod catalogue;
+pub mod ci;
 pub mod cli;
 pub mod consistency;
 pub mod engine;

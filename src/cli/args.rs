@@ -53,6 +53,9 @@ pub struct Run {
     /// Which seeds, the end excluded
     #[arg(long, value_parser = seeds, default_value = "0..1000")]
     pub seeds: Range<u64>,
+    /// How many seeds under each kind of fault alone, at the most
+    #[arg(long, default_value = "200")]
+    pub cell_seeds: u64,
     /// Where reports go: `reports` for all scenarios, nowhere for some if it is not given
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -66,7 +69,14 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Run { globs: Vec::new(), seeds: 0..1000, out: None, jobs: cores(), json: false }
+        Run {
+            globs: Vec::new(),
+            seeds: 0..1000,
+            cell_seeds: 200,
+            out: None,
+            jobs: cores(),
+            json: false,
+        }
     }
 }
 
@@ -143,6 +153,9 @@ pub struct Explore {
     /// Opens at the last step of this trace
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Opens at the last step of this seed's run of the large world
+    #[arg(long, conflicts_with = "trace")]
+    pub seed: Option<u64>,
     /// Changes a number
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -269,7 +269,16 @@ fn save(path: &Path, file: &TraceFile) -> Result<(), Bad> {
 }
 
 fn explore(catalogue: &Catalogue, options: &Explore) -> Status {
-    let (scenario, numbers, steps) = match &options.trace {
+    let recorded = match (&options.trace, options.seed) {
+        (Some(path), _) => Some(TraceFile::read(path)?),
+        (None, Some(seed)) => {
+            let scenario = one(catalogue, &options.scenario)?;
+            let numbers = with_settings(scenario, &scenario.card().large, &options.set)?;
+            Some(scenario.record(&numbers, seed)?)
+        }
+        (None, None) => None,
+    };
+    let (scenario, numbers, steps) = match recorded {
         None => {
             let scenario = one(catalogue, &options.scenario)?;
             (
@@ -278,8 +287,7 @@ fn explore(catalogue: &Catalogue, options: &Explore) -> Status {
                 String::new(),
             )
         }
-        Some(path) => {
-            let file = TraceFile::read(path)?;
+        Some(file) => {
             let scenario = of_trace(catalogue, &file, Some(&options.scenario))?;
             let steps = format!("#/steps/{}", scenario.locate(&file)?);
             (scenario, Numbers { scale: 1, ..file.numbers }, steps)

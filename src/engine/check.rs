@@ -195,8 +195,8 @@ impl<P: Checkable> Model for WorldModel<P> {
     fn format_step(&self, world: &World<P>, action: Action<P>) -> Option<String> {
         let next = world.after(&action).ok()?;
         let broken = self.examiner.examine(&next);
-        let broken = broken.map_or(String::new(), |violation| format!("BROKEN {violation}\n"));
-        Some(format!("{broken}{next:?}"))
+        let broken = broken.map_or(String::new(), |violation| format!("BROKEN {violation}\n\n"));
+        Some(broken + &crate::report::step::tell(world, &action, &next))
     }
 
     fn as_svg(&self, path: Path<World<P>, Action<P>>) -> Option<String> {

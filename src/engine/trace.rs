@@ -182,7 +182,7 @@ impl<P: Checkable> Replayed<P> {
         for (n, step) in self.path.windows(2).enumerate() {
             let [(before, Some(action)), (after, _)] = step else { continue };
             let _ = writeln!(text, "{:>4}  {action}", n + 1);
-            for line in difference(before, after) {
+            for line in crate::report::step::changes(before, after) {
                 let _ = writeln!(text, "        {line}");
             }
         }
@@ -191,18 +191,6 @@ impl<P: Checkable> Replayed<P> {
             None => text + "nothing is broken\n",
         }
     }
-}
-
-/// What differs between two states of nodes, in words.
-fn difference<P: Checkable>(before: &World<P>, after: &World<P>) -> Vec<String> {
-    let nodes = before.system.nodes.iter().zip(&after.system.nodes).enumerate();
-    let changed = nodes.filter(|(_, (old, new))| old != new);
-    changed
-        .map(|(n, (_, new))| match &new.state {
-            Some(state) => format!("n{n} is {state:?}"),
-            None => format!("n{n} is {:?}", new.status),
-        })
-        .collect()
 }
 
 /// The indices by which the explorer addresses the end of a path: of the start, and then of each

@@ -3,7 +3,10 @@
 pub mod diagram;
 pub mod guarantees;
 pub mod itf;
+pub mod matrix;
+pub mod page;
 pub mod shiviz;
+pub mod step;
 pub mod svg;
 pub mod text;
 pub mod value;
