@@ -132,6 +132,10 @@ pub struct Check {
     /// Gives up once the process has used so many bytes
     #[arg(long)]
     pub max_bytes: Option<u64>,
+    /// Keeps 64 bits of each state: says how likely it is that one was lost, and never that a
+    /// property holds
+    #[arg(long)]
+    pub fingerprints: bool,
     /// Saves the trace of the violation
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,

@@ -181,6 +181,7 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
             states_max: options.max_states,
             depth_max: options.max_depth,
             bytes_max: options.max_bytes,
+            fingerprints: options.fingerprints,
             progress: !options.json,
         };
         let report = scenario.check(&numbers, how)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use wildmatch::WildMatch;
 
 use crate::catalogue::Catalogue;
-use crate::engine::check::CheckOptions;
+use crate::engine::check::{CheckOptions, Search};
 use crate::engine::columns::{ColumnOptions, Fault};
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
@@ -159,7 +159,14 @@ fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
     let check = if scenario.checkable() {
         let how =
             CheckOptions { states_max: Some(STATES_MAX), progress, ..CheckOptions::default() };
-        Some(scenario.check(&card.small, how)?)
+        let mut found = scenario.check(&card.small, how)?;
+        // stateright is the oracle: it searches the same world, in its own way.
+        let oracle = CheckOptions { search: Search::StaterightBfs, ..how };
+        if let Some(difference) = found.difference(&scenario.check(&card.small, oracle)?) {
+            eprintln!("{}: the engines disagree: {difference}", card.name);
+            found.agreement = Agreement::Otherwise;
+        }
+        Some(found)
     } else {
         None
     };

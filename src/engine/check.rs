@@ -46,6 +46,9 @@ pub struct CheckOptions {
     pub depth_max: Option<usize>,
     /// Stops once the process has used so many bytes.
     pub bytes_max: Option<u64>,
+    /// Keeps states by 64-bit fingerprint, so that some may be lost, in the compact engine: then
+    /// nothing is ever said to hold.
+    pub fingerprints: bool,
     /// Shows progress on standard error.
     pub progress: bool,
 }
@@ -58,6 +61,7 @@ impl Default for CheckOptions {
             states_max: None,
             depth_max: None,
             bytes_max: None,
+            fingerprints: false,
             progress: false,
         }
     }
