@@ -8,9 +8,9 @@
 //! every other process in the order in which they were made, so for each process one order of its
 //! own accesses and all writes explains what it read. That is all: two processes may see the writes
 //! of two others in different orders, and where several write one variable the copies differ in
-//! the end. Delay, partitions that heal and pauses do no harm. Losses, duplicates and crashes do: an
-//! update that never comes is a hole in its sender's order, and one that comes again undoes what
-//! came from others meanwhile.
+//! the end. Delay, partitions that heal and pauses do no harm. Losses, duplicates and crashes do:
+//! an update that never comes is a hole in its sender's order, and one that comes again undoes
+//! what came from others meanwhile.
 //!
 //! `unordered` is the same text over links that reorder: a new value is read, and then an old one.
 
