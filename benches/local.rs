@@ -4,7 +4,7 @@
 //! and received; a look at a value that is there), as the time of the run divided by all operations
 //! of all threads, for one thread and for several that do nothing else. That is the worst
 //! contention that there is; with more threads than cores it is a measure of how well a lock gets
-//! along with the scheduler. The median of five runs.
+//! along with the scheduler. The median of three runs.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::scope;
@@ -24,7 +24,7 @@ use seedbed::local::test_and_set::SpinLock;
 use seedbed::local::ticket::TicketLock;
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 /// One thread's share of the work.
 type Share<'a> = Box<dyn FnMut(usize) + Send + 'a>;
@@ -67,7 +67,7 @@ fn row(name: &str, threads_max: usize, measure: impl Fn(usize, usize) -> f64) {
             print!("| – ");
             continue;
         }
-        let mut operations = 8_000;
+        let mut operations = 256;
         while operations < 2_000_000 && measure(threads, operations) * (operations as f64) < 2e7 {
             operations *= 4;
         }
