@@ -2,6 +2,7 @@
 //! that must not, and runs that depend on their seed alone.
 
 mod checking;
+mod explaining;
 mod lifting;
 mod shrinking;
 mod simulating;
