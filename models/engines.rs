@@ -3,6 +3,7 @@
 
 mod checking;
 mod compact;
+mod explaining;
 mod lifting;
 mod shrinking;
 mod simulating;

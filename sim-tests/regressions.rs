@@ -38,6 +38,9 @@ fn a_file_that_lies_is_refused() {
     let first = files(&corpus()).into_iter().next().expect("the corpus is not empty");
     let file = TraceFile::read(&first).expect("it can be read");
     assert_eq!(replay_file(&catalogue, &first).expect("it is sound"), file.scenario);
+    let mended = TraceFile { scenario: file.kept_by.clone().expect("a twin"), ..file.clone() };
+    mended.write(&path).expect("it can be written");
+    assert!(replay_file(&catalogue, &path).is_ok(), "what is to hold is not broken by it");
     let mut short = file.clone();
     short.trace.pop();
     assert!(refused(short).contains("it says that it breaks"));

@@ -101,11 +101,16 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Bad {
 fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(Fault, Cell)> {
     let seeds = options.cell_seeds.min(options.seeds.end - options.seeds.start);
     let how = ColumnOptions { seeds, states_max: CELL_STATES_MAX };
-    let next = AtomicUsize::new(0);
+    let first = Cell::of(scenario, Fault::None, states, None, how);
+    let calm = match &first {
+        Cell::Broken(broken) => Some(broken),
+        _ => None,
+    };
+    let next = AtomicUsize::new(1);
     let work = || {
         let mut done = Vec::new();
         while let Some(fault) = Fault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*fault, Cell::of(scenario, *fault, states, how)));
+            done.push((*fault, Cell::of(scenario, *fault, states, calm, how)));
         }
         done
     };
@@ -114,8 +119,8 @@ fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(F
         let joined = workers.into_iter().map(|worker| worker.join());
         joined.flat_map(|done| done.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
     });
+    cells.push((Fault::None, first));
     cells.sort_by_key(|(fault, _)| *fault);
-    matrix::inherit(&mut cells);
     cells
 }
 

@@ -42,11 +42,13 @@ pub enum Cell {
 
 impl Cell {
     /// What is known of a scenario under this kind of fault; `states` is the size of its small
-    /// world where that was exhausted with all faults together and holds.
+    /// world where that was exhausted with all faults together and holds; `calm` is what breaks
+    /// without any fault, since that breaks within every budget of faults, too.
     pub fn of(
         scenario: &dyn Engines,
         fault: Fault,
         states: Option<usize>,
+        calm: Option<&BrokenCell>,
         options: ColumnOptions,
     ) -> Cell {
         let small = &scenario.card().small;
@@ -60,6 +62,11 @@ impl Cell {
                 Exhausted::Not => None,
             },
         };
+        if let Some(calm) =
+            calm.filter(|_| claimed || fault.alone(&scenario.card().large).is_some())
+        {
+            return Cell::Broken(calm.clone());
+        }
         let sampled = scenario.sample(fault, options);
         if let Some(broken) = sampled.as_ref().and_then(|sampled| sampled.broken.clone()) {
             return Cell::Broken(broken);
@@ -81,25 +88,6 @@ impl Cell {
             Cell::Broken(broken) => format!("✗{}", broken.trace.len().saturating_sub(1)),
             Cell::Vacuous { .. } => "–".to_owned(),
             Cell::NotClaimed => String::new(),
-        }
-    }
-}
-
-/// What breaks without any fault breaks within every budget of faults, too.
-pub fn inherit(cells: &mut [(Fault, Cell)]) {
-    let calm = cells.iter().find_map(|(fault, cell)| match cell {
-        Cell::Broken(broken) if *fault == Fault::None => Some(broken.clone()),
-        _ => None,
-    });
-    let Some(calm) = calm else { return };
-    for (_, cell) in cells {
-        let longer = match cell {
-            Cell::NotClaimed => false,
-            Cell::Broken(own) => own.trace.len() > calm.trace.len(),
-            Cell::Holds { .. } | Cell::Survived { .. } | Cell::Vacuous { .. } => true,
-        };
-        if longer {
-            *cell = Cell::Broken(calm.clone());
         }
     }
 }
