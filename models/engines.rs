@@ -4,6 +4,7 @@
 mod checking;
 mod compact;
 mod lifting;
+mod resting;
 mod shrinking;
 mod simulating;
 

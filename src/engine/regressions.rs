@@ -183,6 +183,7 @@ fn shortest_in_small(
         violation: Some(Violation { property, reason }),
         kept_by,
         numbers: checked.numbers,
+        hosted: None,
         trace: checked.trace,
     }))
 }
@@ -215,6 +216,7 @@ fn first_failure(
                 violation: Some(Violation::new(&failure.property, failure.reason)),
                 kept_by: None,
                 numbers: failure.numbers,
+                hosted: None,
                 trace: failure.trace,
             };
             return Ok(Some((failure.seed, file)));
