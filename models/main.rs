@@ -8,8 +8,21 @@ compile_error!(
 
 mod engines;
 mod literature;
+mod local;
 mod semantics;
 mod toys;
+
+/// `src/local` once more, over loom: see `src/sync.rs`.
+#[allow(unsafe_code, reason = "as in the library")]
+#[allow(dead_code, reason = "the models use what there is to explore, not all that there is")]
+#[path = "../src/local/mod.rs"]
+mod primitives;
+
+/// What it is written over here.
+#[allow(unsafe_code, reason = "a mutex gives out what it guards")]
+#[allow(dead_code, reason = "it has all that `src/sync.rs` has")]
+#[path = "local/over_loom.rs"]
+mod sync;
 
 use std::path::Path;
 

@@ -77,7 +77,7 @@ pub fn quiet(nodes: u32) -> Numbers {
 
 /// The only way in which a world starts.
 pub fn start(setup: Setup<Toy>) -> World<Toy> {
-    let mut starts = World::starts(&setup.into());
+    let mut starts: Vec<_> = World::starts(&setup.into()).collect();
     assert_eq!(starts.len(), 1, "the start draws nothing");
     starts.remove(0).0
 }

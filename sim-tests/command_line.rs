@@ -161,3 +161,58 @@ fn the_main_job_is_byte_stable() {
     };
     assert_eq!(run(), run());
 }
+
+/// A trace in every form that it can be written as; each says what the others say.
+#[test]
+fn a_trace_is_exported() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/reports/regressions/abd-volatile.json");
+    let to = |form: &str| {
+        let output = seedbed(&["export", file, "--to", form]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is text")
+    };
+    let svg = to("svg");
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+    assert!(svg.contains("n1 is down") && svg.contains("no order explains"), "{svg}");
+    let text = to("text");
+    let columns = |line: &str| line.chars().filter(|c| *c == '●').count();
+    let steps: Vec<_> = text.lines().filter(|line| columns(line) == 1).collect();
+    let trace = std::fs::read_to_string(file).expect("it can be read");
+    let trace: Value = serde_json::from_str(&trace).expect("JSON");
+    let all = trace["trace"].as_array().expect("a list").len();
+    assert_eq!(steps.len(), all - 1, "each step happens at one node: {text}");
+    // ShiViz reads pairs of lines: a host with its clock, and the event.
+    let log = to("shiviz");
+    let lines: Vec<_> = log.lines().collect();
+    for pair in lines.chunks(2) {
+        let (host, clock) = pair[0].split_once(' ').expect("a host and a clock");
+        let clock: Value = serde_json::from_str(clock).expect("a clock is JSON");
+        assert!(clock[host].as_u64().is_some_and(|count| count > 0), "{pair:?}");
+    }
+    let itf: Value = serde_json::from_str(&to("itf")).expect("ITF is JSON");
+    assert_eq!(itf["#meta"]["format"], "ITF");
+    let states = itf["states"].as_array().expect("a list");
+    assert_eq!(states.len(), all);
+    let variables: Vec<_> = itf["vars"].as_array().expect("a list").iter().collect();
+    for (index, state) in states.iter().enumerate() {
+        assert_eq!(state["#meta"]["index"], index);
+        assert!(variables.iter().all(|name| !state[name.as_str().expect("a name")].is_null()));
+    }
+}
+
+/// `--save` without a file shrinks the failure into the corpus of the folder that one is in.
+#[test]
+fn a_failure_is_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kept = Command::new(env!("CARGO_BIN_EXE_seedbed"))
+        .args(["simulate", "lease-lock/save-after-send", "--seeds", "0..200"])
+        .args(["--until-failure", "--save"])
+        .current_dir(folder.path())
+        .output()
+        .expect("seedbed runs");
+    assert_eq!(kept.status.code(), Some(0), "{kept:?}");
+    let corpus = folder.path().join("reports/regressions");
+    let names =
+        seedbed::engine::regressions::test_folder(&seedbed::protocols::catalogue(), &corpus);
+    assert_eq!(names, ["lease-lock/save-after-send"]);
+}

@@ -1,5 +1,6 @@
 //! The house rules, as a test.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What no protocol may name: hash order, clocks, chance, threads and I/O belong to the world.
@@ -125,4 +126,66 @@ fn nothing_is_left_undone() {
             assert!(!text.contains(&mark), "{} has {mark}", path.display());
         }
     }
+}
+
+/// Where `unsafe` may stand: in the primitives, and in what stands for them under loom.
+const UNSAFE: [&str; 2] = ["src/local/", "models/local/over_loom.rs"];
+
+/// The lines whose code has a word, without comments.
+fn lines_with(text: &str, word: &str) -> Vec<usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let has = |line: &str| line.split(|c| !is_part(c)).any(|part| part == word);
+    code.enumerate().filter(|(_, line)| has(line)).map(|(n, _)| n).collect()
+}
+
+/// Is there a comment `// SAFETY:`, or a section `# Safety` in the docs, on the lines just before?
+fn says_why(text: &str, line: usize) -> bool {
+    let lines: Vec<_> = text.lines().take(line).map(str::trim_start).collect();
+    let comments = lines.iter().rev().skip_while(|line| !line.starts_with("//"));
+    let mut comments = comments.take_while(|line| line.starts_with("//"));
+    comments.any(|line| line.starts_with("// SAFETY:") || *line == "/// # Safety")
+}
+
+#[test]
+fn unsafe_code_is_in_few_places_and_says_why() {
+    // Spelt in two halves, so that this test does not find itself.
+    let word = format!("{}{}", "un", "safe");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut blocks = 0;
+    for (path, text) in all_sources() {
+        let file = path.strip_prefix(root).expect("sources are in the package").display();
+        for line in lines_with(&text, &word) {
+            let allowed = UNSAFE.iter().any(|place| file.to_string().starts_with(place));
+            assert!(allowed, "{file}:{}: only {UNSAFE:?} may do that", line + 1);
+            assert!(says_why(&text, line), "{file}:{}: why is it sound?", line + 1);
+            blocks += 1;
+        }
+    }
+    assert!(blocks > 0);
+    let silent = format!("fn f() {{\n    {word} {{ g() }}\n}}\n");
+    assert_eq!(lines_with(&silent, &word), [1]);
+    assert!(!says_why(&silent, 1));
+}
+
+/// The mistakes that primitives can be made to make: `broken("mutex/wakes-nobody")`.
+fn mistakes(text: &str, before: &str) -> Vec<String> {
+    let names = text.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+    names.map(str::to_owned).collect()
+}
+
+/// A mistake that nobody makes shows nothing, and one that nothing reads can't be made.
+#[test]
+fn every_mistake_is_explored() {
+    let found = |folders: &[&str], before: &[&str]| {
+        let mut names = BTreeSet::new();
+        for (_, text) in folders.iter().flat_map(|folder| sources(folder)) {
+            names.extend(before.iter().flat_map(|before| mistakes(&text, before)));
+        }
+        names
+    };
+    let made = found(&["src/local", "models/local"], &["broken(\""]);
+    let explored = found(&["models/local"], &[".breaks(\"", ".false_alarm(\""]);
+    assert!(!made.is_empty());
+    assert_eq!(made, explored);
 }

@@ -6,7 +6,9 @@ compile_error!(
      replaces it: unset RUSTFLAGS, or add `--cfg madsim` to it"
 );
 
+mod browser;
 mod command_line;
+mod documents;
 mod guarantees;
 mod house;
 mod raft_rs;

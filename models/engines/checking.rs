@@ -1,4 +1,4 @@
-//! The checker: stateright's searches over a world.
+//! The checker: searches over a world.
 
 use std::sync::Arc;
 
@@ -63,9 +63,11 @@ fn stateright_overwrites_a_discovery_and_the_latch_keeps_the_shortest() {
     let plain = Counter.checker().spawn_bfs().join();
     let path = plain.discovery("below 5").expect("it is broken").into_actions();
     assert!(path.len() > 5, "stateright's counterexample has {} steps", path.len());
-    let ours = checked(counter(), CheckOptions::default());
-    assert!(matches!(&ours.verdict, Verdict::Violated(v) if v.property == "below 5"));
-    assert_eq!(ours.trace.len(), 1 + 5, "the start, and five steps: {:?}", ours.trace);
+    for search in [Search::Compact, Search::StaterightBfs] {
+        let ours = checked(counter(), CheckOptions { search, ..Default::default() });
+        assert!(matches!(&ours.verdict, Verdict::Violated(v) if v.property == "below 5"));
+        assert_eq!(ours.trace.len(), 1 + 5, "the start, and five steps: {:?}", ours.trace);
+    }
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn a_search_that_was_cut_short_is_incomplete() {
         ("bytes", CheckOptions { bytes_max: Some(1), ..Default::default() }),
     ];
     for (word, options) in limits {
-        for search in [Search::StaterightBfs, Search::StaterightDfs] {
+        for search in [Search::Compact, Search::StaterightBfs, Search::StaterightDfs] {
             let found = checked(endless(), CheckOptions { search, ..options });
             match found.verdict {
                 Verdict::Incomplete(reason) => assert!(reason.contains(word), "{reason}"),
@@ -122,8 +124,12 @@ fn a_limit_that_was_not_reached_cuts_nothing_short() {
     ] {
         let mut setup = counter();
         setup.properties.clear();
-        let found = checked(setup, CheckOptions { states_max, depth_max, ..Default::default() });
-        assert_eq!(found.verdict.word(), word, "{states_max:?} {depth_max:?}");
+        let setup = Arc::new(setup);
+        for search in [Search::Compact, Search::StaterightBfs] {
+            let options = CheckOptions { search, states_max, depth_max, ..Default::default() };
+            let found = check(&setup, options);
+            assert_eq!(found.verdict.word(), word, "{search:?} {states_max:?} {depth_max:?}");
+        }
     }
 }
 

@@ -220,7 +220,7 @@ fn deliveries_of_nothing_are_refused_where_no_ops_are_left_out() {
     assert_eq!(changed(|log| log[1].did = Happening::Deliver(N1, N0, 1)), 1, "of another link");
     assert_eq!(changed(|log| log[1].draws = vec![2]), 1, "a draw out of range");
     assert_eq!(changed(|log| log[1].draws = vec![]), 1, "a draw is missing");
-    let cut = World::starts(&setup)[0].0.actions();
+    let cut = World::starts(&setup).next().unwrap().0.actions();
     let cut = cut.into_iter().find(|action| matches!(action.did, Happening::Partition(_))).unwrap();
     assert_eq!(refused_at(&setup, &[log[0].clone(), cut, log[1].clone()]), 2, "it is held");
 }

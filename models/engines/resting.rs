@@ -8,7 +8,7 @@ use seedbed::engine::Runner;
 use seedbed::engine::check::{CheckOptions, Verdict, check};
 use seedbed::engine::lift::lift;
 use seedbed::engine::simulate::{CALLS_RETURN, Run, SimulateOptions, hosted, run};
-use seedbed::engine::trace;
+use seedbed::engine::trace::{self, TraceFile, VERSION};
 use seedbed::protocol::{Input, NodeId, Outbox};
 use seedbed::report::Agreement;
 use seedbed::world::{
@@ -82,6 +82,17 @@ fn agreeing(numbers: Numbers, step: crate::toys::Step) -> Setup<Toy> {
     setup
 }
 
+fn options(seeds: u64) -> SimulateOptions {
+    SimulateOptions {
+        seeds: 0..seeds,
+        jobs: 1,
+        until_failure: false,
+        lift: 0,
+        check_determinism: false,
+        progress: false,
+    }
+}
+
 fn broken(run: &Run<Toy>) -> Option<(&str, &str)> {
     run.violation.as_ref().map(|v| (v.property.as_str(), v.reason.as_str()))
 }
@@ -147,17 +158,9 @@ fn a_judge_that_gives_up_leaves_a_run_undecided() {
     let mut catalogue = Catalogue::new();
     let card = Card { name: "toy/open", about: "", small: one_call(1), large: one_call(1) };
     catalogue.add(card, |_| undecidable());
-    let options = SimulateOptions {
-        seeds: 0..3,
-        jobs: 1,
-        until_failure: false,
-        lift: 0,
-        check_determinism: false,
-        progress: false,
-    };
     for runner in [Runner::Fast, Runner::Madsim] {
         let scenario = catalogue.get("toy/open").unwrap();
-        let report = scenario.simulate(&one_call(1), runner, &options).unwrap();
+        let report = scenario.simulate(&one_call(1), runner, &options(3)).unwrap();
         assert_eq!((report.agreement, report.undecided.len()), (Agreement::Undecided, 3));
     }
 }
@@ -253,4 +256,47 @@ fn the_shell_keeps_the_order_of_fifo_links_and_its_logs_lift() {
     let unordered = Arc::new(in_order(Links::Unordered));
     let overtaken = (0..60).filter(|seed| hosted(&unordered, *seed).violation.is_some()).count();
     assert!(overtaken > 20, "datagrams overtake each other in {overtaken} of 60 runs only");
+}
+
+/// Answers after a while, and remembers that it did; or never, in a world whose clocks jump.
+fn answers_late(numbers: &Numbers) -> Setup<Toy> {
+    let late = |toy: &mut Toy, input: Input<Toy>, out: &mut Outbox<Toy>| match input {
+        Input::Call(call, _) => {
+            toy.calls.push(call);
+            out.arm(1, 5);
+        }
+        _ => {
+            toy.log.push(1);
+            toy.calls.drain(..).for_each(|call| out.reply(call, 0));
+        }
+    };
+    let step = if numbers.jump > 0 { mute } else { late as crate::toys::Step };
+    let mut setup = toys(numbers.clone(), idle, step);
+    setup.properties = vec![Property::each_node("empty", |_, _, toy: &Toy| toy.log.is_empty())];
+    Setup { eager: true, ..setup }
+}
+
+#[test]
+fn a_trace_of_the_shell_replays_as_it_was_set_up() {
+    let mut catalogue = Catalogue::new();
+    let numbers = Numbers { horizon: 50, calls: 3, ..one_call(1) };
+    let card = Card { name: "toy/late", about: "", small: numbers.clone(), large: numbers.clone() };
+    catalogue.add(card, answers_late);
+    let scenario = catalogue.get("toy/late").unwrap();
+    let mut report = scenario.simulate(&numbers, Runner::Madsim, &options(1)).unwrap();
+    let failure = report.violations.pop().expect("it breaks its property");
+    assert!(failure.numbers.jump > 0, "in the shell's log clocks jump");
+    let file = |hosted| TraceFile {
+        version: VERSION,
+        scenario: "toy/late".to_owned(),
+        from: "simulate, seed 0".to_owned(),
+        violation: None,
+        kept_by: None,
+        numbers: failure.numbers.clone(),
+        hosted,
+        trace: failure.trace.clone(),
+    };
+    let told = scenario.replay(&file(Some(report.numbers.clone()))).expect("it replays");
+    assert_eq!(told.violation.unwrap().property, "empty");
+    assert!(scenario.replay(&file(None)).is_err(), "set up anew, it is another world");
 }

@@ -27,7 +27,7 @@ fn a_boot_draws_at_the_start_and_at_a_restart() {
     let boots = |toy: &mut Toy, _: u8, out: &mut Outbox<Toy>| toy.log.push(out.choose(2));
     let mut numbers = quiet(2);
     numbers.faults.crashes = 1;
-    let starts = World::starts(&toys(numbers, boots, draws).into());
+    let starts = World::starts(&toys(numbers, boots, draws).into()).collect::<Vec<_>>();
     let logs = starts.iter().map(|(world, _)| [log_of(world, 0)[0], log_of(world, 1)[0]]);
     assert!(logs.eq([[0, 0], [0, 1], [1, 0], [1, 1]]));
     let down = go(&starts[0].0, &["n0 crashes"]);

@@ -231,7 +231,7 @@ fn node_clocks_count_units_up_to_the_horizon() {
 #[test]
 fn skews_are_drawn_at_the_start_for_each_node() {
     let setup = reads_clock(&Numbers { skew: 2, ..quiet(2) });
-    let starts = World::starts(&setup.into());
+    let starts = World::starts(&setup.into()).collect::<Vec<_>>();
     let shown = starts.iter().map(|(world, start)| {
         let shown = [log_of(world, 0)[0], log_of(world, 1)[0]];
         assert_eq!(start.to_string(), format!("start, drawing {} {}", shown[0], shown[1]));

@@ -1,7 +1,6 @@
 //! The arguments.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -54,11 +53,14 @@ pub struct Run {
     /// Which seeds, the end excluded
     #[arg(long, value_parser = seeds, default_value = "0..1000")]
     pub seeds: Range<u64>,
-    /// Where reports go
-    #[arg(long, default_value = "reports")]
-    pub out: PathBuf,
+    /// How many seeds under each kind of fault alone, at the most
+    #[arg(long, default_value = "200")]
+    pub cell_seeds: u64,
+    /// Where reports go: `reports` for all scenarios, nowhere for some if it is not given
+    #[arg(long)]
+    pub out: Option<PathBuf>,
     /// Threads
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// One JSON object
     #[arg(long)]
@@ -70,7 +72,8 @@ impl Default for Run {
         Run {
             globs: Vec::new(),
             seeds: 0..1000,
-            out: PathBuf::from("reports"),
+            cell_seeds: 200,
+            out: None,
             jobs: cores(),
             json: false,
         }
@@ -88,7 +91,7 @@ pub struct Simulate {
     #[arg(long, value_enum, default_value_t)]
     pub runner: Runner,
     /// Threads; the results don't depend on it
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// Ends at the first seed that fails
     #[arg(long)]
@@ -118,8 +121,8 @@ pub struct Check {
     #[arg(long, value_enum, default_value_t)]
     pub engine: Search,
     /// Threads; on more than one stateright's counterexamples may not be shortest
-    #[arg(long, default_value = "1")]
-    pub threads: NonZeroUsize,
+    #[arg(long, default_value = "1", value_parser = threads)]
+    pub threads: usize,
     /// Gives up after so many generated states
     #[arg(long)]
     pub max_states: Option<usize>,
@@ -129,6 +132,10 @@ pub struct Check {
     /// Gives up once the process has used so many bytes
     #[arg(long)]
     pub max_bytes: Option<u64>,
+    /// Keeps 64 bits of each state: says how likely it is that one was lost, and never that a
+    /// property holds
+    #[arg(long)]
+    pub fingerprints: bool,
     /// Saves the trace of the violation
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
@@ -150,6 +157,9 @@ pub struct Explore {
     /// Opens at the last step of this trace
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Opens at the last step of this seed's run of the large world
+    #[arg(long, conflicts_with = "trace")]
+    pub seed: Option<u64>,
     /// Changes a number
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -221,7 +231,7 @@ pub struct Shrink {
     #[arg(long, default_value_t = ShrinkOptions::default().states_max)]
     pub max_states: usize,
     /// Threads
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,
     /// One JSON object
     #[arg(long)]
@@ -254,6 +264,13 @@ fn cores() -> usize {
 }
 
 /// A range of seeds, `A..B`.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1024) => Ok(threads),
+        _ => Err("that is no number of threads from 1 to 1024".to_owned()),
+    }
+}
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let (first, end) = text.split_once("..").ok_or("a range of seeds is A..B, as in 0..100")?;
     let number =

@@ -25,7 +25,7 @@ pub fn export(catalogue: &Catalogue, options: &Export) -> Status {
     };
     match &options.out {
         Some(path) => write(path, &written)?,
-        None => print!("{written}"),
+        None => say!("{}", written.trim_end_matches('\n')),
     }
     Ok(0)
 }

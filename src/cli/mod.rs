@@ -3,12 +3,18 @@
 //! Exit status: 0 as expected; 1 a verdict other than the expected one; 2 bad usage or bad input;
 //! 3 a budget ran out before the answer.
 
+/// Prints a line. A reader who has seen enough, as `head` has, is no error.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::cli::say(format_args!($($words)*)) };
+}
+
 mod args;
 mod export;
 mod run;
 mod shrink;
 
 use std::fmt::Display;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,7 +32,7 @@ use crate::engine::verify::Violation;
 use crate::engine::{Engines, Retold, Runner};
 use crate::report::svg;
 use crate::report::{Agreement, CheckReport, SimulateReport};
-use crate::world::Numbers;
+use crate::world::{BadNumber, Numbers};
 
 use args::{Args, Check, Command, Explore, Judge, Replay, Simulate};
 
@@ -45,7 +51,10 @@ type Status = Result<u8, Bad>;
 /// Runs the command line of this process over a catalogue.
 pub fn main(catalogue: &Catalogue) -> ExitCode {
     let args = Args::parse();
-    progress::watch_for_interrupts();
+    // The others end with the first Ctrl-C.
+    if !matches!(args.command, Some(Command::Explore(_) | Command::Replay(_) | Command::Judge(_))) {
+        progress::watch_for_interrupts();
+    }
     let status = match args.command {
         None => run::run(catalogue, &args::Run::default()),
         Some(Command::Run(options)) => run::run(catalogue, &options),
@@ -64,6 +73,13 @@ pub fn main(catalogue: &Catalogue) -> ExitCode {
             eprintln!("seedbed: {message}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        outcome => outcome.expect("standard output can be written"),
     }
 }
 
@@ -91,10 +107,23 @@ fn one<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a dyn Engines, Bad>
     }
 }
 
-fn with_settings(numbers: &Numbers, settings: &[String]) -> Result<Numbers, Bad> {
+/// The numbers with these settings. A setting that the scenario would not keep is refused.
+fn with_settings(
+    scenario: &dyn Engines,
+    numbers: &Numbers,
+    settings: &[String],
+) -> Result<Numbers, Bad> {
     let mut numbers = numbers.clone();
     for setting in settings {
         numbers.set(setting)?;
+    }
+    let made = scenario.fitted(&numbers)?;
+    for key in settings.iter().filter_map(|setting| setting.split('=').next()) {
+        let [asked, made] = [&numbers, &made].map(|numbers| numbers.get(key));
+        if asked != made {
+            let [asked, made] = [asked, made].map(|value| value.unwrap_or_default().to_string());
+            return Err(BadNumber::Decided { key: key.to_owned(), asked, made }.into());
+        }
     }
     Ok(numbers)
 }
@@ -102,9 +131,9 @@ fn with_settings(numbers: &Numbers, settings: &[String]) -> Result<Numbers, Bad>
 /// Prints reports: as text, or as one JSON object, which holds a list where there are several.
 fn print<R: Serialize + Display>(reports: &[R], json: bool) {
     match reports {
-        [report] if json => println!("{}", json!(report)),
-        _ if json => println!("{}", json!({ "reports": reports })),
-        _ => reports.iter().for_each(|report| println!("{report}")),
+        [report] if json => say!("{}", json!(report)),
+        _ if json => say!("{}", json!({ "reports": reports })),
+        _ => reports.iter().for_each(|report| say!("{report}")),
     }
 }
 
@@ -124,17 +153,17 @@ fn list(catalogue: &Catalogue, as_json: bool) -> Status {
                 "large": card.large, "expected": expected(scenario),
             })
         });
-        println!("{}", json!({ "scenarios": rows.collect::<Vec<_>>() }));
+        say!("{}", json!({ "scenarios": rows.collect::<Vec<_>>() }));
         return Ok(0);
     }
     for scenario in catalogue.iter() {
         let card = scenario.card();
-        println!("{}: {}", card.name, card.about);
-        println!("  expected: {}", expected(scenario));
+        say!("{}: {}", card.name, card.about);
+        say!("  expected: {}", expected(scenario));
         if scenario.checkable() {
-            println!("  checked:   {}", card.small);
+            say!("  checked:   {}", card.small);
         }
-        println!("  simulated: {}", card.large);
+        say!("  simulated: {}", card.large);
     }
     Ok(0)
 }
@@ -143,21 +172,24 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
     let mut reports: Vec<CheckReport> = Vec::new();
     let scenarios = named(catalogue, &options.scenario)?;
     let alone = scenarios.len() == 1;
+    may_save(options.save.as_deref(), alone)?;
     for scenario in scenarios.into_iter().filter(|scenario| alone || scenario.checkable()) {
-        let numbers = with_settings(&scenario.card().small, &options.set)?;
+        let numbers = with_settings(scenario, &scenario.card().small, &options.set)?;
         let how = CheckOptions {
             search: options.engine,
-            threads: options.threads.into(),
+            threads: options.threads,
             states_max: options.max_states,
             depth_max: options.max_depth,
             bytes_max: options.max_bytes,
+            fingerprints: options.fingerprints,
             progress: !options.json,
         };
         let report = scenario.check(&numbers, how)?;
-        if let Some(path) = &options.save {
-            let violation = report.property.clone().zip(report.reason.clone());
-            let violation = violation.map(|(property, reason)| Violation { property, reason });
-            let file = trace_file(scenario, "check", &report.numbers, violation, &report.trace);
+        let violation = report.property.clone().zip(report.reason.clone());
+        if let (Some(path), Some((property, reason))) = (&options.save, violation) {
+            let violation = Violation { property, reason };
+            let numbers = &report.numbers;
+            let file = trace_file(scenario, "check", numbers, Some(violation), &report.trace);
             save(path, &file)?;
         }
         reports.push(report);
@@ -168,8 +200,10 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
 
 fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
     let mut reports: Vec<SimulateReport> = Vec::new();
-    for scenario in named(catalogue, &options.scenario)? {
-        let numbers = with_settings(&scenario.card().large, &options.set)?;
+    let scenarios = named(catalogue, &options.scenario)?;
+    may_save(options.save.as_ref().and_then(Option::as_deref), scenarios.len() == 1)?;
+    for scenario in scenarios {
+        let numbers = with_settings(scenario, &scenario.card().large, &options.set)?;
         let how = SimulateOptions {
             seeds: options.seeds.clone(),
             jobs: options.jobs,
@@ -219,25 +253,52 @@ fn trace_file(
     }
 }
 
+/// Finds out before the work whether its result can be saved.
+fn may_save(path: Option<&Path>, alone: bool) -> Result<(), Bad> {
+    let Some(path) = path else { return Ok(()) };
+    if !alone {
+        return Err(Bad("a trace is of one scenario: name one to --save".to_owned()));
+    }
+    let unwritable = |why: &dyn Display| Bad(format!("{} can't be written: {why}", path.display()));
+    if path.is_dir() {
+        return Err(unwritable(&"it is a folder"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let probe = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    probe.map(drop).map_err(|error| unwritable(&error))
+}
+
 fn save(path: &Path, file: &TraceFile) -> Result<(), Bad> {
     file.write(path).map_err(|error| Bad(format!("{} can't be written: {error}", path.display())))
 }
 
 fn explore(catalogue: &Catalogue, options: &Explore) -> Status {
-    let (scenario, numbers, steps) = match &options.trace {
+    let recorded = match (&options.trace, options.seed) {
+        (Some(path), _) => Some(TraceFile::read(path)?),
+        (None, Some(seed)) => {
+            let scenario = one(catalogue, &options.scenario)?;
+            let numbers = with_settings(scenario, &scenario.card().large, &options.set)?;
+            Some(scenario.record(&numbers, seed)?)
+        }
+        (None, None) => None,
+    };
+    let (scenario, numbers, steps) = match recorded {
         None => {
             let scenario = one(catalogue, &options.scenario)?;
-            (scenario, with_settings(&scenario.card().small, &options.set)?, String::new())
+            (
+                scenario,
+                with_settings(scenario, &scenario.card().small, &options.set)?,
+                String::new(),
+            )
         }
-        Some(path) => {
-            let file = TraceFile::read(path)?;
+        Some(file) => {
             let scenario = of_trace(catalogue, &file, Some(&options.scenario))?;
             let steps = format!("#/steps/{}", scenario.locate(&file)?);
             (scenario, Numbers { scale: 1, ..file.numbers }, steps)
         }
     };
     crate::engine::explore::probe(options.address)?;
-    println!("http://{}/{steps}", options.address);
+    say!("http://{}/{steps}", options.address);
     scenario.explore(&numbers, options.address)?;
     Ok(0)
 }
@@ -251,14 +312,16 @@ fn of_trace<'a>(
     if let Some(asked) = asked.filter(|asked| *asked != file.scenario) {
         return Err(Bad(format!("the trace is one of {}, not of {asked}", file.scenario)));
     }
-    one(catalogue, &file.scenario)
+    let scenario = one(catalogue, &file.scenario)?;
+    scenario.fitted(&file.numbers)?;
+    Ok(scenario)
 }
 
 fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
     let (name, told, before) = match options.seed {
         Some(seed) => {
             let scenario = one(catalogue, &options.what)?;
-            let numbers = with_settings(&scenario.card().large, &options.set)?;
+            let numbers = with_settings(scenario, &scenario.card().large, &options.set)?;
             (scenario.card().name.to_owned(), scenario.retell(&numbers, seed), None)
         }
         None => {
@@ -267,6 +330,7 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
                 Some(other) => one(catalogue, other)?,
                 None => of_trace(catalogue, &file, None)?,
             };
+            scenario.fitted(&file.numbers)?;
             let told = scenario.replay(&file)?;
             let before = options.against.is_none().then_some(file.violation);
             (scenario.card().name.to_owned(), told, before)
@@ -277,14 +341,14 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
         export::write(path, &svg::draw(diagram, svg::Scale::Step))?;
     }
     if options.json {
-        println!("{}", json!({ "scenario": name, "violation": violation, "trace": trace }));
+        say!("{}", json!({ "scenario": name, "violation": violation, "trace": trace }));
     } else {
-        print!("{steps}");
+        say!("{}", steps.trim_end_matches('\n'));
         if diagram.is_none() {
             let ends = violation
                 .as_ref()
                 .map_or("nothing is broken".to_owned(), |violation| format!("broken: {violation}"));
-            println!("{ends}");
+            say!("{ends}");
         }
     }
     // A file says what it breaks; a run that breaks something else is not what was expected.

@@ -1,18 +1,28 @@
 //! The main job: every scenario is checked and simulated, and what it guarantees is written down.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 use wildmatch::WildMatch;
 
 use crate::catalogue::Catalogue;
-use crate::engine::check::CheckOptions;
+use crate::engine::check::{CheckOptions, Search};
+use crate::engine::columns::{ColumnOptions, Fault};
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
+use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::{Engines, Runner};
 use crate::report::guarantees::{self, Guarantee};
-use crate::report::{Agreement, replace_file};
+use crate::report::matrix::{self, Cell, Row};
+use crate::report::{Agreement, page, replace_file, svg};
+use crate::world::Numbers;
 
 use super::args::Run;
 use super::{Bad, Status};
+
+/// The report's file.
+const REPORT: &str = "guarantees.json";
 
 /// The states that the main job generates of a world at the most.
 const STATES_MAX: usize = 20_000_000;
@@ -20,44 +30,111 @@ const STATES_MAX: usize = 20_000_000;
 /// The logs that the main job lifts of each scenario: to lift one costs more than to run it.
 const LIFTED: u64 = 100;
 
-/// Checks and simulates the scenarios; writes `guarantees.json` and `guarantees.md`, of these
-/// scenarios only.
+/// The states that the main job generates at the most of a world with one kind of fault.
+const CELL_STATES_MAX: usize = 1_000_000;
+
+/// Traces of more steps are told and not drawn.
+const DRAWN_MAX: usize = 120;
+
+/// Checks and simulates the scenarios; writes `guarantees.json`, `.md` and `.html`: of all of them
+/// into `reports`, of some only into a folder that is named.
 pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     let scenarios = chosen(catalogue, &options.globs)?;
-    let path = options.out.join("guarantees.json");
-    let unwritable =
-        |error: std::io::Error| Bad(format!("{} can't be written: {error}", path.display()));
-    // Better now than after minutes of work.
-    std::fs::create_dir_all(&options.out).map_err(unwritable)?;
-    tempfile::NamedTempFile::new_in(&options.out).map_err(unwritable)?;
-    let mut lines: Vec<Guarantee> = Vec::new();
+    let all = options.globs.is_empty();
+    let out = options.out.clone().or_else(|| all.then(|| PathBuf::from("reports")));
+    if let Some(out) = &out {
+        // Better now than after minutes of work.
+        std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+        tempfile::NamedTempFile::new_in(out).map_err(|error| unwritable(out, &error))?;
+    }
+    let (mut lines, mut rows): (Vec<Guarantee>, Vec<Row>) = (Vec::new(), Vec::new());
     for scenario in &scenarios {
+        let line = one(*scenario, options)?;
         if progress::interrupted() {
+            eprintln!("seedbed: it was interrupted; no report is written");
             return Ok(Agreement::Undecided.status());
         }
-        let line = one(*scenario, options)?;
         if !options.json {
-            println!("{line}");
+            say!("{line}");
         }
+        let states = line.checked.as_ref().and_then(|checked| checked.states);
+        rows.push(Row::new(*scenario, cells(*scenario, states, options)));
         lines.push(line);
     }
-    let table = json!({ "version": 1, "scenarios": lines });
-    let text = serde_json::to_string_pretty(&table).expect("a report is plain data");
-    replace_file(&path, &(text + "\n")).map_err(unwritable)?;
-    replace_file(&path.with_extension("md"), &guarantees::table(&lines)).map_err(unwritable)?;
-    let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
-    if options.json {
-        println!("{table}");
-    } else {
-        let as_expected = lines.iter().filter(|line| line.agreement == Agreement::AsExpected);
-        println!(
-            "{} of {} scenarios are as expected; {} says more",
-            as_expected.count(),
-            lines.len(),
-            path.display()
-        );
+    let table = json!({ "version": 1, "scenarios": lines, "matrix": rows });
+    if let Some(out) = &out {
+        let html = page::page(&rows, |name, numbers, trace| draw(catalogue, name, numbers, trace));
+        write(out, &table, &in_markdown(&lines, &rows), &html)?;
     }
+    if options.json {
+        say!("{table}");
+    } else {
+        let good = lines.iter().filter(|line| line.agreement == Agreement::AsExpected).count();
+        let more = out.map(|out| format!("; {} says more", out.join(REPORT).display()));
+        let more = more.unwrap_or_default();
+        say!("{good} of {} scenarios are as expected{more}", lines.len());
+    }
+    let worst = lines.iter().map(|line| line.agreement).max().unwrap_or(Agreement::AsExpected);
     Ok(worst.status())
+}
+
+fn in_markdown(lines: &[Guarantee], rows: &[Row]) -> String {
+    let (matrix, details) = (matrix::markdown(rows), guarantees::table(lines));
+    let summary = "<details><summary>Each scenario in words, with all of its faults</summary>";
+    format!("{matrix}\n{summary}\n\n{details}\n</details>\n")
+}
+
+fn write(out: &Path, table: &serde_json::Value, markdown: &str, html: &str) -> Result<(), Bad> {
+    let json = serde_json::to_string_pretty(table).expect("a report is plain data") + "\n";
+    for (ending, text) in [("json", json.as_str()), ("md", markdown), ("html", html)] {
+        let path = out.join(REPORT).with_extension(ending);
+        replace_file(&path, text).map_err(|error| unwritable(&path, &error))?;
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Bad {
+    Bad(format!("{} can't be written: {error}", path.display()))
+}
+
+/// One kind of fault at a time.
+fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(Fault, Cell)> {
+    let seeds = options.cell_seeds.min(options.seeds.end - options.seeds.start);
+    let how = ColumnOptions { seeds, states_max: CELL_STATES_MAX };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(fault) = Fault::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*fault, Cell::of(scenario, *fault, states, how)));
+        }
+        done
+    };
+    let mut cells: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|done| done.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+    });
+    cells.sort_by_key(|(fault, _)| *fault);
+    matrix::inherit(&mut cells);
+    cells
+}
+
+/// The drawing of a broken cell's trace.
+fn draw(catalogue: &Catalogue, name: &str, numbers: &Numbers, trace: &[String]) -> Option<String> {
+    let file = TraceFile {
+        version: VERSION,
+        scenario: name.to_owned(),
+        from: String::new(),
+        violation: None,
+        kept_by: None,
+        numbers: numbers.clone(),
+        hosted: None,
+        trace: trace.to_vec(),
+    };
+    // Drawings are for traces that a person can follow.
+    let short = trace.len() <= DRAWN_MAX;
+    let told = short.then(|| catalogue.get(name)?.replay(&file).ok()).flatten()?;
+    Some(svg::draw(&told.diagram?, svg::Scale::Step))
 }
 
 pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {
@@ -83,7 +160,14 @@ fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
     let check = if scenario.checkable() {
         let how =
             CheckOptions { states_max: Some(STATES_MAX), progress, ..CheckOptions::default() };
-        Some(scenario.check(&card.small, how)?)
+        let mut found = scenario.check(&card.small, how)?;
+        // stateright is the oracle: it searches the same world, in its own way.
+        let oracle = CheckOptions { search: Search::StaterightBfs, ..how };
+        if let Some(difference) = found.difference(&scenario.check(&card.small, oracle)?) {
+            eprintln!("{}: the engines disagree: {difference}", card.name);
+            found.agreement = Agreement::Otherwise;
+        }
+        Some(found)
     } else {
         None
     };

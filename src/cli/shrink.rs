@@ -33,13 +33,13 @@ fn one(catalogue: &Catalogue, path: &Path, options: &Shrink, how: ShrinkOptions)
     let out = options.out.clone().unwrap_or_else(|| path.with_extension("min.json"));
     write(&out, shrinking.best())?;
     if options.json {
-        println!("{}", in_json(&file.scenario, &shrinking));
+        say!("{}", in_json(&file.scenario, &shrinking));
     } else {
         for (n, words) in shrinking.best().trace.iter().enumerate().skip(1) {
-            println!("{n:>4}  {words}");
+            say!("{n:>4}  {words}");
         }
-        println!("{}", in_words(&file.scenario, &shrinking));
-        println!("written to {0}; draw it: seedbed export {0} --to svg", out.display());
+        say!("{}", in_words(&file.scenario, &shrinking));
+        say!("written to {0}; draw it: seedbed export {0} --to svg", out.display());
     }
     Ok(0)
 }
@@ -66,12 +66,12 @@ fn every(catalogue: &Catalogue, globs: &[String], options: &Shrink, how: ShrinkO
         let path = folder.join(regressions::FOLDER).join(regressions::file_name(line.scenario));
         write(&path, line.best())?;
         if !options.json {
-            println!("{}", in_words(line.scenario, &line.shrinking));
+            say!("{}", in_words(line.scenario, &line.shrinking));
         }
     }
     if options.json {
         let all = lines.iter().map(|line| in_json(line.scenario, &line.shrinking));
-        println!("{}", json!({ "shrunk": all.collect::<Vec<_>>() }));
+        say!("{}", json!({ "shrunk": all.collect::<Vec<_>>() }));
     }
     let table = folder.join("shrinking.md");
     replace_file(&table, &regressions::table(&lines))

@@ -46,6 +46,9 @@ pub struct CheckOptions {
     pub depth_max: Option<usize>,
     /// Stops once the process has used so many bytes.
     pub bytes_max: Option<u64>,
+    /// Keeps states by 64-bit fingerprint, so that some may be lost, in the compact engine: then
+    /// nothing is ever said to hold.
+    pub fingerprints: bool,
     /// Shows progress on standard error.
     pub progress: bool,
 }
@@ -58,6 +61,7 @@ impl Default for CheckOptions {
             states_max: None,
             depth_max: None,
             bytes_max: None,
+            fingerprints: false,
             progress: false,
         }
     }
@@ -167,7 +171,7 @@ impl<P: Checkable> Model for WorldModel<P> {
     type Action = Action<P>;
 
     fn init_states(&self) -> Vec<World<P>> {
-        let starts = World::starts(&self.setup).into_iter();
+        let starts = World::starts(&self.setup);
         starts.map(|(world, _)| self.with_marks_taken(world)).collect()
     }
 
@@ -195,8 +199,8 @@ impl<P: Checkable> Model for WorldModel<P> {
     fn format_step(&self, world: &World<P>, action: Action<P>) -> Option<String> {
         let next = world.after(&action).ok()?;
         let broken = self.examiner.examine(&next);
-        let broken = broken.map_or(String::new(), |violation| format!("BROKEN {violation}\n"));
-        Some(format!("{broken}{next:?}"))
+        let broken = broken.map_or(String::new(), |violation| format!("BROKEN {violation}\n\n"));
+        Some(broken + &crate::report::step::tell(world, &action, &next))
     }
 
     fn as_svg(&self, path: Path<World<P>, Action<P>>) -> Option<String> {
@@ -271,7 +275,7 @@ fn with_start<P: Checkable>(
 ) -> Vec<Action<P>> {
     let path = path.into_vec();
     let first = &path[0].0;
-    let mut starts = World::starts(&model.setup).into_iter();
+    let mut starts = World::starts(&model.setup);
     let start = starts.find(|(world, _)| world == first).map(|(_, action)| action);
     let start = start.expect("a path begins where a world starts");
     std::iter::once(start).chain(path.into_iter().filter_map(|(_, action)| action)).collect()

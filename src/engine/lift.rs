@@ -54,9 +54,12 @@ pub fn lift<P: Checkable>(
         let start = Happening::<P>::Start.into();
         return Err(refuse(0, &start, "the log is empty"));
     };
-    let mut starts = World::starts(setup).into_iter();
-    let world = starts.find(|(_, action)| action == start).map(|(world, _)| world);
-    let mut world = world.ok_or_else(|| refuse(0, start, "no world starts like this"))?;
+    // The log says what its start drew, so that the other starts need not be tried.
+    let (mut world, begun, of) = World::start(setup, start.draws.clone());
+    let drawn = start.draws.iter().zip(&of).all(|(draw, of)| draw < of);
+    if begun != *start || !drawn {
+        return Err(refuse(0, start, "no world starts like this"));
+    }
     let mut path = vec![start.clone()];
     for (step, action) in rest.iter().enumerate() {
         let refuse = |reason: &str| refuse(step + 1, action, reason);

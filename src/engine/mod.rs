@@ -1,6 +1,7 @@
 //! The engines: thin loops over one world.
 
 pub mod check;
+pub mod columns;
 pub mod compact;
 pub mod explore;
 pub mod follow;
@@ -10,6 +11,7 @@ pub mod regressions;
 pub mod shrink;
 pub mod simulate;
 pub mod trace;
+pub mod turning;
 pub mod verify;
 
 use std::net::SocketAddr;
@@ -22,13 +24,15 @@ use crate::report::{
     Agreement, CheckReport, FailedSeed, SimulateReport, check_agrees, halves, peak_bytes,
     simulate_agrees,
 };
-use crate::world::{Action, Expect, Numbers, Setup};
+use crate::world::{Action, BadNumber, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
+use columns::{BrokenCell, ColumnOptions, Exhausted, Fault, Sampled};
 use follow::Followed;
 use shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable};
 use simulate::{Failure, Run, SimulateOptions, Simulated};
 use trace::{BadTrace, TraceFile};
+use verify::Examiner;
 
 /// Who makes a run of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -70,6 +74,9 @@ pub enum Unsupported {
     Address(#[from] explore::Unbindable),
 }
 
+/// Traces of more states are shown without the point of no return.
+const EXPLAINED_MAX: usize = 120;
+
 /// What every engine can do with a scenario, its protocol forgotten.
 pub trait Engines: Send + Sync {
     /// The scenario's name and sizes.
@@ -77,6 +84,12 @@ pub trait Engines: Send + Sync {
 
     /// What is expected of the world with these numbers.
     fn expect(&self, numbers: &Numbers) -> Expect;
+
+    /// The numbers of the world that these make: some scenarios decide a few themselves.
+    ///
+    /// # Errors
+    /// If they make none.
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber>;
 
     /// The names of the world's properties.
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str>;
@@ -126,11 +139,24 @@ pub trait Engines: Send + Sync {
         clients: u32,
     ) -> Result<Followed, Unsupported>;
 
+    /// What the small world does with this kind of fault alone; `Not` where it can't be checked.
+    fn exhaust(&self, fault: Fault, options: ColumnOptions) -> Exhausted;
+
+    /// What the large world does with this kind of fault alone, up to the first seed that fails;
+    /// `None` where the scenario has no budget for it.
+    fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled>;
+
     /// Its states, in the Informal Trace Format.
     ///
     /// # Errors
     /// If the trace is not one of this scenario's.
     fn itf(&self, file: &TraceFile) -> Result<String, Unsupported>;
+
+    /// The run of one seed, as a trace of the checker's world.
+    ///
+    /// # Errors
+    /// If the scenario can only be simulated.
+    fn record(&self, numbers: &Numbers, seed: u64) -> Result<TraceFile, Unsupported>;
 
     /// The log of one seed, in words, ticks and all.
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold;
@@ -192,6 +218,11 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn expect(&self, numbers: &Numbers) -> Expect {
         self.setup(numbers).expect
+    }
+
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber> {
+        let setup = self.setup(numbers);
+        setup.fits().map(|()| setup.numbers.clone())
     }
 
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {
@@ -266,13 +297,19 @@ impl<P: Checkable> Engines for Scenario<P> {
     }
 
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported> {
-        let replayed = trace::replay(&world_of(self, file, &file.numbers), &file.trace)?;
-        Ok(Retold {
-            steps: replayed.steps(),
-            trace: file.trace.clone(),
-            diagram: Some(diagram(&replayed.path, replayed.violation.as_ref())),
-            violation: replayed.violation,
-        })
+        let setup = world_of(self, file, &file.numbers);
+        let replayed = trace::replay(&setup, &file.trace)?;
+        let (mut diagram, mut steps) =
+            (diagram(&replayed.path, replayed.violation.as_ref()), replayed.steps());
+        if replayed.violation.is_some() && replayed.path.len() <= EXPLAINED_MAX {
+            let turn = turning::point_of_no_return(&replayed.path, &Examiner::new(&setup));
+            if let Some(step) = turn {
+                diagram.no_return = diagram.rows.iter().position(|row| row.step >= step);
+                steps += &format!("from step {step} on it could not be avoided any more\n");
+            }
+        }
+        let (trace, violation) = (file.trace.clone(), replayed.violation);
+        Ok(Retold { steps, trace, violation, diagram: Some(diagram) })
     }
 
     fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported> {
@@ -304,10 +341,39 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(follow::follow(&self.setup(numbers), trace, clients))
     }
 
+    fn exhaust(&self, fault: Fault, options: ColumnOptions) -> Exhausted {
+        columns::exhaust(&|numbers| self.setup(numbers), &self.card.small, fault, options)
+    }
+
+    fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled> {
+        let build = |numbers: &Numbers| self.setup(numbers);
+        let large = fine_grained(&self.card.large);
+        let (mut sampled, failed) = columns::sample(&build, &large, fault, options, simulate::run)?;
+        let nodes_min = self.card.small.nodes.min(large.nodes);
+        sampled.broken = failed.and_then(|run| columns::shrunk_evidence(&build, nodes_min, run));
+        Some(sampled)
+    }
+
     fn itf(&self, file: &TraceFile) -> Result<String, Unsupported> {
         let replayed = trace::replay(&world_of(self, file, &file.numbers), &file.trace)?;
         let source = format!("seedbed, {}: {}", file.scenario, file.from);
         Ok(crate::report::itf::export(&replayed.path, &source))
+    }
+
+    fn record(&self, numbers: &Numbers, seed: u64) -> Result<TraceFile, Unsupported> {
+        let setup = self.setup(&fine_grained(numbers));
+        let run = simulate::run(&setup, seed);
+        let path = lift::lift(&setup, &run.trace).map(|lifted| words(&lifted.path));
+        Ok(TraceFile {
+            version: trace::VERSION,
+            scenario: self.card.name.to_owned(),
+            from: format!("simulate, seed {seed}"),
+            violation: run.violation,
+            kept_by: None,
+            numbers: setup.numbers.clone(),
+            hosted: None,
+            trace: path.unwrap_or_else(|_| words(&run.trace)),
+        })
     }
 
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold {
@@ -349,6 +415,11 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         self.0.setup(numbers).expect
     }
 
+    fn fitted(&self, numbers: &Numbers) -> Result<Numbers, BadNumber> {
+        let setup = self.0.setup(numbers);
+        setup.fits().map(|()| setup.numbers.clone())
+    }
+
     fn properties(&self, numbers: &Numbers) -> Vec<&'static str> {
         self.0.setup(numbers).property_names()
     }
@@ -387,7 +458,33 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         self.refuse()
     }
 
+    fn exhaust(&self, _: Fault, _: ColumnOptions) -> Exhausted {
+        Exhausted::Not
+    }
+
+    fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled> {
+        let large = fine_grained(&self.0.card.large);
+        let build = |numbers: &Numbers| self.0.setup(numbers);
+        let (mut sampled, failed) =
+            columns::sample(&build, &large, fault, options, simulate::run_restless)?;
+        sampled.broken = failed.and_then(|(seed, run)| {
+            let violation = run.violation?;
+            Some(BrokenCell {
+                property: violation.property,
+                reason: violation.reason,
+                trace: words(&run.trace),
+                numbers: run.world.numbers.clone(),
+                seed: Some(seed),
+            })
+        });
+        Some(sampled)
+    }
+
     fn itf(&self, _: &TraceFile) -> Result<String, Unsupported> {
+        self.refuse()
+    }
+
+    fn record(&self, _: &Numbers, _: u64) -> Result<TraceFile, Unsupported> {
         self.refuse()
     }
 

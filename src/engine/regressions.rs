@@ -153,7 +153,7 @@ pub fn evidence(
     options: ShrinkOptions,
 ) -> Result<Option<Evidence>, Unsupported> {
     let card = scenario.card();
-    let Expect::Breaks(property) = scenario.expect(&card.small) else { return Ok(None) };
+    let Some(property) = scenario.expect(&card.small).broken() else { return Ok(None) };
     if !scenario.checkable() {
         return Ok(None);
     }

@@ -66,6 +66,14 @@ pub enum BadTrace {
         /// Its version.
         found: u64,
     },
+    /// Its numbers are those of no world.
+    #[error("{file}: its numbers are those of no world: {reason}")]
+    Numbers {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A step is not enabled.
     #[error("step {step} of the trace, `{action}`, is not enabled there")]
     Disabled {
@@ -101,7 +109,11 @@ impl TraceFile {
         {
             return Err(BadTrace::Version { file, found });
         }
-        serde_json::from_str(&text).map_err(|error| malformed(&error))
+        let trace: TraceFile = serde_json::from_str(&text).map_err(|error| malformed(&error))?;
+        let own = trace.hosted.as_ref().map_or(Ok(()), Numbers::validate);
+        let numbers = trace.numbers.validate().and(own);
+        numbers.map_err(|reason| BadTrace::Numbers { file: file.clone(), reason })?;
+        Ok(trace)
     }
 
     /// Writes it to a file, which is replaced at once or not at all.
@@ -134,7 +146,7 @@ pub fn replay<P: Checkable>(
     trace: &[String],
 ) -> Result<Replayed<P>, BadTrace> {
     let first = trace.first().map_or("", String::as_str);
-    let mut starts = World::starts(setup).into_iter();
+    let mut starts = World::starts(setup);
     let start = starts.find(|(_, action)| action.to_string() == first);
     let (mut world, start) = start.ok_or_else(|| BadTrace::Start(first.to_owned()))?;
     let examiner = Examiner::new(setup);
@@ -175,7 +187,7 @@ impl<P: Checkable> Replayed<P> {
         for (n, step) in self.path.windows(2).enumerate() {
             let [(before, Some(action)), (after, _)] = step else { continue };
             let _ = writeln!(text, "{:>4}  {action}", n + 1);
-            for line in difference(before, after) {
+            for line in crate::report::step::changes(before, after) {
                 let _ = writeln!(text, "        {line}");
             }
         }
@@ -186,18 +198,6 @@ impl<P: Checkable> Replayed<P> {
     }
 }
 
-/// What differs between two states of nodes, in words.
-fn difference<P: Checkable>(before: &World<P>, after: &World<P>) -> Vec<String> {
-    let nodes = before.system.nodes.iter().zip(&after.system.nodes).enumerate();
-    let changed = nodes.filter(|(_, (old, new))| old != new);
-    changed
-        .map(|(n, (_, new))| match &new.state {
-            Some(state) => format!("n{n} is {state:?}"),
-            None => format!("n{n} is {:?}", new.status),
-        })
-        .collect()
-}
-
 /// The indices by which the explorer addresses the end of a path: of the start, and then of each
 /// action among those enabled.
 ///
@@ -205,7 +205,7 @@ fn difference<P: Checkable>(before: &World<P>, after: &World<P>) -> Vec<String> 
 /// If the path has an action that is not enabled.
 pub fn explorer_path<P: Checkable>(setup: &Arc<Setup<P>>, replayed: &Replayed<P>) -> String {
     let first = &replayed.path[0].0;
-    let start = World::starts(setup).into_iter().position(|(world, _)| world == *first);
+    let start = World::starts(setup).position(|(world, _)| world == *first);
     let mut indices = vec![start.expect("a path begins where a world starts").to_string()];
     for (world, action) in &replayed.path {
         let Some(action) = action else { break };

@@ -8,21 +8,29 @@
 //! verdicts wrong, so the tests in this file hold every object to them.
 
 pub mod cas_register;
+pub mod channel;
 pub mod deed;
 pub mod kv;
+pub mod mutex;
 pub mod pool;
 pub mod priority_queue;
 pub mod queue;
 pub mod register;
+pub mod rw_lock;
+pub mod semaphore;
 pub mod set;
 pub mod stack;
 
 pub use cas_register::CasRegister;
+pub use channel::Channel;
 pub use deed::{Deed, Kind};
 pub use kv::Kv;
+pub use mutex::Mutex;
 pub use priority_queue::PriorityQueue;
 pub use queue::Queue;
 pub use register::Register;
+pub use rw_lock::RwLock;
+pub use semaphore::Semaphore;
 pub use set::Set;
 pub use stack::Stack;
 
@@ -139,6 +147,19 @@ mod tests {
         use cas_register::Op as Cas;
         let ops = [Cas::Read, Cas::Write(1), Cas::cas(1, 2), Cas::cas(2, 2), Cas::cas(0, 1)];
         keeps_promises(&CasRegister { initial: 0 }, &ops);
+    }
+
+    #[test]
+    fn what_threads_share_keeps_its_promises() {
+        use mutex::Op::{Lock, Unlock};
+        keeps_promises(&Mutex, &[Lock(0), Unlock(0), Lock(1), Unlock(1)]);
+        use rw_lock::Op::{Leave, Read, Write};
+        let ops = [Read(0), Write(0), Leave(0), Read(1), Write(1), Leave(1)];
+        keeps_promises(&RwLock, &ops);
+        use semaphore::Op::{Acquire, Release};
+        keeps_promises(&Semaphore { permits: 2 }, &[Acquire, Release]);
+        use channel::Op::{Close, Receive, Send};
+        keeps_promises(&Channel::new(2), &[Send(1), Send(2), Receive, Close]);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 pub mod diagram;
 pub mod guarantees;
 pub mod itf;
+pub mod matrix;
+pub mod page;
 pub mod shiviz;
+pub mod step;
 pub mod svg;
 pub mod text;
 pub mod value;
@@ -75,6 +78,28 @@ pub struct CheckReport {
     pub peak_bytes: u64,
     /// The path to the violation.
     pub trace: Vec<String>,
+}
+
+impl CheckReport {
+    /// How this differs from what another engine found in the same world, if both came to an end.
+    pub fn difference(&self, other: &CheckReport) -> Option<String> {
+        let counts = |report: &CheckReport| {
+            let CheckReport { states, transitions, depth, marks, .. } = report;
+            // A search that met a violation may have gone further or less far.
+            let counts =
+                (report.verdict == "holds").then_some((*states, *transitions, *depth, marks));
+            format!(
+                "{} {:?} {counts:?}, {} actions",
+                report.verdict,
+                report.property,
+                report.trace.len()
+            )
+        };
+        let (ours, theirs) = (counts(self), counts(other));
+        let both = self.verdict != "incomplete" && other.verdict != "incomplete";
+        (both && ours != theirs)
+            .then(|| format!("{} found {ours}, and {} found {theirs}", self.engine, other.engine))
+    }
 }
 
 /// A seed that failed.

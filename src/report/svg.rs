@@ -293,9 +293,8 @@ impl<'a> Sheet<'a> {
             let _ = write!(
                 svg,
                 "<line class='turn' x1='8' y1='{y:.0}' x2='{right:.0}' y2='{y:.0}'/>\
-                 <text class='verdict halo' x='{right:.0}' y='{:.0}' text-anchor='end'>\
-                 no way back from here</text>",
-                y - 4.0
+                 <text class='verdict halo' x='10' y='{:.0}'>no way back</text>",
+                y + 12.0
             );
         }
         if let Some(broken) = &self.diagram.broken {

@@ -43,6 +43,8 @@ impl Cut {
     /// All partitions of these kinds among `nodes` nodes, in a fixed order.
     pub fn all(kinds: &[CutKind], nodes: u8) -> Vec<Cut> {
         let each = |cut: fn(NodeId) -> Cut| NodeId::all(nodes).map(cut);
+        let links =
+            || NodeId::all(nodes).flat_map(|from| NodeId::all(nodes).map(move |to| (from, to)));
         let mut cuts = Vec::new();
         for kind in kinds {
             match kind {
@@ -54,6 +56,8 @@ impl Cut {
                 CutKind::Ring => cuts.push(Cut::Ring),
             }
         }
+        // A bridge at the end of the row parts nobody, and neither does a small ring.
+        cuts.retain(|cut| links().any(|(from, to)| cut.blocks(nodes, from, to)));
         cuts
     }
 
@@ -113,6 +117,12 @@ mod tests {
                 assert!(heard < usize::from(nodes), "{me} of {nodes} is not cut off from anybody");
             }
         }
+    }
+
+    #[test]
+    fn a_partition_parts_somebody() {
+        assert_eq!(Cut::all(&[CutKind::Ring, CutKind::Bridge], 3), [Cut::Bridge(NodeId(1))]);
+        assert_eq!(Cut::all(&[CutKind::Split, CutKind::Isolate, CutKind::OneWay], 1), []);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use cut::{Cut, CutKind};
 pub use digest::{Digest, digest_of};
 pub use enabled::{Topic, goes_after, is_newest};
 pub use monitor::{Event, Monitor, Watch};
-pub use numbers::{Clocks, Faults, InFlight, Numbers};
+pub use numbers::{BadNumber, Clocks, Faults, InFlight, Numbers};
 pub use parts::Content;
 pub use record::{Entry, HistoryForm, Record};
 pub use seen::{Part, Seen};

@@ -57,6 +57,24 @@ pub struct Faults {
     pub joins: u32,
 }
 
+impl Faults {
+    /// Every budget with its name.
+    pub fn budgets(&self) -> [(&'static str, u32); 10] {
+        [
+            ("losses", self.losses),
+            ("duplicates", self.duplicates),
+            ("partitions", self.partitions),
+            ("crashes", self.crashes),
+            ("torn", self.torn),
+            ("lost_saves", self.lost_saves),
+            ("pauses", self.pauses),
+            ("jumps", self.jumps),
+            ("cancels", self.cancels),
+            ("joins", self.joins),
+        ]
+    }
+}
+
 /// All numbers of a scenario. Times are in the scenario's units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
@@ -124,6 +142,19 @@ pub enum BadNumber {
     /// No number has this name.
     #[error("there is no number `{0}`; there are: {1}")]
     Unknown(String, String),
+    /// The scenario decides this number itself.
+    #[error("`{key}={asked}` can't be had: the scenario makes it {made}")]
+    Decided {
+        /// The number.
+        key: String,
+        /// What was asked for.
+        asked: String,
+        /// What the scenario makes of it.
+        made: String,
+    },
+    /// The numbers don't go together.
+    #[error("with these numbers there is no such world: {0}")]
+    Together(String),
     /// The value is of the wrong kind or out of range.
     #[error("`{value}` is no value for `{key}`: {reason}")]
     Value {
@@ -164,8 +195,16 @@ impl Numbers {
         Ok(())
     }
 
+    /// One number, as JSON.
+    pub fn get(&self, key: &str) -> Option<serde_json::Value> {
+        serde_json::to_value(self).expect("numbers are plain values").get(key).cloned()
+    }
+
     /// Says what is wrong with the numbers, if anything is.
-    fn validate(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// In words.
+    pub fn validate(&self) -> Result<(), String> {
         let at_most = |name: &str, number: u32, most: u32| {
             if number > most { Err(format!("{name} is at most {most}")) } else { Ok(()) }
         };
@@ -176,9 +215,20 @@ impl Numbers {
             return Err("the shortest delay is longer than the longest".to_owned());
         }
         at_most("nodes", self.nodes, 64)?;
-        at_most("clients", self.clients, 1_000)?;
+        at_most("clients", self.clients, 500)?;
         at_most("calls", self.calls, 10_000)?;
         at_most("scale", self.scale, 1_000_000)?;
+        for (fault, budget) in self.faults.budgets() {
+            at_most(fault, budget, 10_000)?;
+        }
+        if self.faults.joins >= self.nodes {
+            return Err("some node must be there from the start: joins is below nodes".to_owned());
+        }
+        // A process that lost an open call is replaced by a new one, and all are numbered.
+        let lives = 1 + self.faults.crashes + self.faults.cancels;
+        if self.clients * lives > u32::from(u16::MAX) {
+            return Err("clients times crashes and cancelled calls is too large".to_owned());
+        }
         for (name, time) in [
             ("drift", self.drift),
             ("delay", self.delay.map_or(0, |(_, longest)| longest)),
@@ -226,7 +276,9 @@ mod tests {
         let expected =
             "nodes=3 clients=2 calls=1 clocks=perfect crashes=2 cuts=[split] delay=[1,3]";
         assert_eq!(numbers.to_string(), expected);
-        for silly in ["crashes", "crash=1", "crashes=-1", "nodes=0", "nodes=65", "delay=[3,1]"] {
+        for silly in
+            ["crashes", "crash=1", "crashes=-1", "nodes=0", "nodes=65", "delay=[3,1]", "joins=3"]
+        {
             assert!(numbers.clone().set(silly).is_err(), "{silly} was taken");
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::protocol::{Checkable, NodeId, Protocol};
 
 use super::action::{Action, Happening};
-use super::{Faults, Flight, Interval, Status, Waiting, World};
+use super::{Faults, Flight, Interval, Status, Topic, Waiting, World};
 
 /// How often messages may answer messages before a timer has its turn.
 const ANSWERS: usize = 64;
@@ -138,8 +138,10 @@ impl<P: Checkable> World<P> {
         let mut changed = false;
         // On a FIFO link a sweep delivers one message.
         for _ in 0..ANSWERS.max(self.waiting.flights.len()) {
-            let mut deliveries = self.actions();
-            deliveries.retain(|action| matches!(action.did, Happening::Deliver(..)));
+            let mut deliveries = Vec::new();
+            for n in 0..self.waiting.flights.len() {
+                self.actions_about(Topic::Arrival(n), &mut deliveries);
+            }
             deliveries.dedup_by(|next, first| next.did == first.did);
             if deliveries.is_empty() {
                 break;
@@ -166,7 +168,8 @@ impl<P: Checkable> World<P> {
         due.retain(|timer| self.system.setup.timed() || owed.contains_key(timer));
         let mut changed = false;
         for timer in due {
-            let mut firings = self.actions();
+            let mut firings = Vec::new();
+            self.actions_about(Topic::Timers(timer.0), &mut firings);
             let name = Happening::Fire(timer.0, timer.1.clone());
             firings.retain(|action| action.did == name);
             // How many there are depends on the state, and an earlier step may have disarmed it.
@@ -277,7 +280,7 @@ mod tests {
         let delay = Some((1, 2));
         let numbers = Numbers { nodes: 2, clients: 0, clocks, delay, ..Numbers::default() };
         let setup = Arc::new(Setup::<Counter>::new(most, &numbers, |_| None));
-        let mut world = World::starts(&setup).swap_remove(0).0;
+        let mut world = World::starts(&setup).next().unwrap().0;
         world.system.left.crashes = 1;
         world.unshare(&Happening::Crash(NodeId(1), false).into());
         world.apply(&Happening::Crash(NodeId(1), false).into()).unwrap();

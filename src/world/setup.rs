@@ -11,7 +11,7 @@ use crate::history::{Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
 
-use super::{HistoryForm, Monitor, Numbers, Record, System, Watch};
+use super::{BadNumber, HistoryForm, Monitor, Numbers, Record, System, Watch};
 
 /// How links order messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -239,6 +239,8 @@ pub struct Setup<P: Protocol> {
     pub stopwatch: bool,
     /// What is expected.
     pub expect: Expect,
+    /// With fewer nodes some part of the protocol has no place.
+    pub nodes_min: u32,
 }
 
 impl<P: Protocol> Setup<P> {
@@ -262,7 +264,21 @@ impl<P: Protocol> Setup<P> {
             finishes: true,
             stopwatch: false,
             expect: Expect::Holds,
+            nodes_min: 1,
         }
+    }
+
+    /// Whether these numbers make a world of this scenario.
+    ///
+    /// # Errors
+    /// If they don't go together, or there are too few nodes.
+    pub fn fits(&self) -> Result<(), BadNumber> {
+        let Numbers { nodes, .. } = self.numbers;
+        if nodes < self.nodes_min {
+            let few = format!("it needs {} nodes, and has {nodes}", self.nodes_min);
+            return Err(BadNumber::Together(few));
+        }
+        self.numbers.validate().map_err(BadNumber::Together)
     }
 
     /// The names of its properties.
@@ -316,6 +332,7 @@ impl<P: Protocol> Clone for Setup<P> {
             finishes: self.finishes,
             stopwatch: self.stopwatch,
             expect: self.expect,
+            nodes_min: self.nodes_min,
         }
     }
 }

@@ -68,16 +68,17 @@ impl<P: Protocol> World<P> {
         (world, Action { did: Happening::Start, draws, torn: None }, of)
     }
 
-    /// Every way in which a world may start, with the action that says which.
-    pub fn starts(setup: &Arc<Setup<P>>) -> Vec<(World<P>, Action<P>)> {
-        let mut starts = Vec::new();
+    /// Every way in which a world may start, with the action that says which. They are made as
+    /// they are asked for: with skewed clocks there may be very many.
+    pub fn starts(
+        setup: &Arc<Setup<P>>,
+    ) -> impl Iterator<Item = (World<P>, Action<P>)> + use<'_, P> {
         let mut next = Some(Vec::new());
-        while let Some(draws) = next {
-            let (world, action, of) = World::start(setup, draws);
+        std::iter::from_fn(move || {
+            let (world, action, of) = World::start(setup, next.take()?);
             next = following(&action.draws, &of);
-            starts.push((world, action));
-        }
-        starts
+            Some((world, action))
+        })
     }
 
     /// How many ticks may pass before something urgent must happen: `Interval::FOREVER` if nothing

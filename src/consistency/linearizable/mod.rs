@@ -14,6 +14,7 @@ mod priority_queue;
 mod queue;
 mod set;
 mod stack;
+pub mod stream;
 mod trees;
 mod zones;
 

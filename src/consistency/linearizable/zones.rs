@@ -37,7 +37,11 @@ pub fn decide(deeds: &Deeds) -> Option<Sketch> {
         }
         cover = cover.filter(|cover| cover.last >= block.last).or(Some(block));
     }
-    roles.schedule(&blocks, &deeds.timed)
+    let by_end = |block: &Block| (block.first.max(block.last), block.first >= block.last);
+    roles.schedule(&blocks, &deeds.timed).or_else(|| {
+        blocks.sort_by_key(by_end);
+        roles.schedule(&blocks, &deeds.timed)
+    })
 }
 
 /// Who does what to which value.
@@ -52,6 +56,7 @@ struct Roles {
     /// For each value the call that shows that it was there: one that saw it, or one that wrote it
     /// and returned. Writers of unknown outcome count only if there is one.
     shown: Vec<u32>,
+    /// Swaps that were refused, after the values that they did not find.
     refusals: Vec<(u32, u32)>,
     /// Calls that any moment suits.
     free: Vec<u32>,
@@ -101,6 +106,7 @@ impl Roles {
             shown[value as usize] = call;
         }
         let leaver = vec![NONE; deeds.values];
+        refusals.sort_unstable();
         Some(Roles { writer, leaver, reads, starts, shown, refusals, free })
     }
 
@@ -272,25 +278,35 @@ impl Roles {
         suspects
     }
 
-    /// Every call at its moment: as early as the calls before it allow.
+    /// Every call at its moment. Values come as late as they can, but for refused swaps: one that
+    /// begins after its value came has to end after that value went. The later a value comes, the
+    /// fewer of these there are; so as late as possible is best throughout.
     fn schedule(&self, blocks: &[Block], timed: &[Timed]) -> Option<Sketch> {
+        let mut line: Vec<usize> = Vec::with_capacity(timed.len());
+        blocks.iter().for_each(|block| line.extend(self.members(block.root, timed)));
+        let mut latest = vec![u64::MAX; line.len() + 1];
+        for (place, call) in line.iter().enumerate().rev() {
+            latest[place] = latest[place + 1].min(timed[*call].to);
+        }
         let mut schedule = Schedule::default();
         // From when on each value is there, and from when on no more.
-        let mut there = vec![(u64::MAX, u64::MAX); self.writer.len()];
+        let mut there = vec![(u64::MAX, u64::MAX); self.shown.len()];
         there[INITIAL as usize].0 = 0;
-        let (mut now, mut held) = (0, INITIAL as usize);
-        for block in blocks {
-            for call in self.members(block.root, timed) {
-                now = now.max(timed[call].from);
-                schedule.place(now, 1, call);
-                if let Deed::Write(value) | Deed::Swap { to: value, .. } = timed[call].deed
-                    && value as usize != held
-                {
-                    there[held].1 = now;
-                    held = value as usize;
-                    there[held].0 = now;
-                }
+        let (mut earliest, mut now, mut held) = (0, 0, INITIAL);
+        for (place, &call) in line.iter().enumerate() {
+            earliest = earliest.max(timed[call].from);
+            if let Deed::Write(value) | Deed::Swap { to: value, .. } = timed[call].deed
+                && value != held
+            {
+                let waits = self.refusals_of(held).map(|call| &timed[call]);
+                let waits = waits.filter(|refusal| refusal.from > now).map(|refusal| refusal.to);
+                now = waits.fold(latest[place], u64::min);
+                (now >= earliest).then_some(())?;
+                there[held as usize].1 = now;
+                held = value;
+                there[held as usize].0 = now;
             }
+            schedule.place(now.max(timed[call].from), 1, call);
         }
         for &(value, call) in &self.refusals {
             let Timed { from, to, .. } = timed[call as usize];
@@ -305,5 +321,12 @@ impl Roles {
             schedule.place(timed[call as usize].from, 2, call as usize);
         }
         Some(schedule.order())
+    }
+
+    fn refusals_of(&self, value: u32) -> impl Iterator<Item = usize> + '_ {
+        let start = self.refusals.partition_point(|(refused, _)| *refused < value);
+        let of_value =
+            self.refusals[start..].iter().take_while(move |(refused, _)| *refused == value);
+        of_value.map(|(_, call)| *call as usize)
     }
 }

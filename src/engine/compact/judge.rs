@@ -18,12 +18,20 @@ pub struct Judge {
     has_systems: bool,
     has_settled: bool,
     /// For each two nodes, which states of the one are fine beside which of the other.
-    pairs: Vec<Bits>,
+    pairs: Vec<Pairs>,
     systems: HashSet<Box<[u32]>>,
 }
 
+/// A set of pairs of names. It is dense as long as that takes little room.
 #[derive(Clone, Debug, Default)]
-struct Bits(Vec<Vec<u64>>);
+struct Pairs {
+    width: usize,
+    dense: Vec<u64>,
+    sparse: HashSet<(u32, u32)>,
+}
+
+/// The words that a set of pairs keeps densely.
+const DENSE: usize = 1 << 20;
 
 impl Judge {
     /// Knows nothing.
@@ -35,7 +43,7 @@ impl Judge {
             has_pairs: has(|property| matches!(property, Property::EachPair(..))),
             has_systems: has(|property| matches!(property, Property::System(..))),
             has_settled: has(|property| matches!(property, Property::Settled(..))),
-            pairs: vec![Bits::default(); nodes * nodes],
+            pairs: vec![Pairs::default(); nodes * nodes],
             systems: HashSet::new(),
         }
     }
@@ -70,8 +78,8 @@ impl Judge {
         let name = |node: usize| state.parts[Part::FIXED + node];
         for other in (0..self.nodes).filter(|other| *other != changed) {
             let (one, two) = (changed.min(other), changed.max(other));
-            let bits = &mut self.pairs[one * self.nodes + two];
-            if bits.has(name(one), name(two)) {
+            let known = &mut self.pairs[one * self.nodes + two];
+            if known.has(name(one), name(two)) {
                 continue;
             }
             let (first, second) = (names(one, name(one)), names(two, name(two)));
@@ -85,7 +93,7 @@ impl Judge {
             if !fine {
                 return true;
             }
-            bits.set(name(one), name(two));
+            known.add(name(one), name(two));
         }
         false
     }
@@ -112,21 +120,41 @@ impl Judge {
     }
 }
 
-impl Bits {
+impl Pairs {
     #[inline]
     fn has(&self, row: u32, column: u32) -> bool {
-        let word = self.0.get(row as usize).and_then(|row| row.get(column as usize / 64));
-        word.is_some_and(|word| word >> (column % 64) & 1 == 1)
+        let (at, bit) = (row as usize * self.width, column as usize);
+        if bit / 64 < self.width && at + bit / 64 < self.dense.len() {
+            return self.dense[at + bit / 64] >> (bit % 64) & 1 == 1;
+        }
+        !self.sparse.is_empty() && self.sparse.contains(&(row, column))
     }
 
-    fn set(&mut self, row: u32, column: u32) {
-        let (row, word) = (row as usize, column as usize / 64);
-        if self.0.len() <= row {
-            self.0.resize(row + 1, Vec::new());
+    fn add(&mut self, row: u32, column: u32) {
+        let (at, bit) = (row as usize, column as usize);
+        if bit / 64 >= self.width {
+            self.widen((bit / 64 + 1).next_power_of_two());
         }
-        if self.0[row].len() <= word {
-            self.0[row].resize(word + 1, 0);
+        if bit / 64 < self.width && (at + 1) * self.width <= DENSE {
+            if self.dense.len() < (at + 1) * self.width {
+                self.dense.resize((at + 1) * self.width, 0);
+            }
+            self.dense[at * self.width + bit / 64] |= 1 << (bit % 64);
+        } else {
+            self.sparse.insert((row, column));
         }
-        self.0[row][word] |= 1 << (column % 64);
+    }
+
+    fn widen(&mut self, width: usize) {
+        let rows = self.dense.len().checked_div(self.width).unwrap_or(0);
+        if (rows + 1) * width > DENSE {
+            return;
+        }
+        let mut wider = vec![0; rows * width];
+        for row in 0..rows {
+            let old = &self.dense[row * self.width..(row + 1) * self.width];
+            wider[row * width..row * width + self.width].copy_from_slice(old);
+        }
+        (self.width, self.dense) = (width, wider);
     }
 }

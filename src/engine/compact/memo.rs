@@ -22,14 +22,25 @@ type Key = [u32; PARTS];
 
 /// A way in which a state changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Change {
     /// Which parts hold something else, and what.
-    pub changes: Box<[(u8, u32)]>,
+    pub parts: Vec<(u8, u32)>,
     /// How many copies of the message that is the subject are still in flight.
     pub copies: u8,
     /// What was sent, in the world's order.
-    pub sent: Box<[u32]>,
+    pub sent: Vec<u32>,
     /// Whether a part that changed may break a property by itself.
+    pub suspect: bool,
+}
+
+/// A change as it is kept: where its parts and what it sent begin and end, among those of all.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    parts: (u32, u32),
+    sent: (u32, u32),
+    /// See [`Change::copies`].
+    pub copies: u8,
+    /// See [`Change::suspect`].
     pub suspect: bool,
 }
 
@@ -46,7 +57,10 @@ pub struct Span {
 pub type Place = u32;
 
 /// The place of the answers to questions that have only one, which is that nothing happens.
-const NOTHING: Place = 1;
+pub const NOTHING: Place = 1;
+
+/// From here on a place is that of one step, which is the answer to a question that has no other.
+const ALWAYS: Place = 1 << 31;
 
 #[derive(Debug)]
 struct Answers {
@@ -69,6 +83,8 @@ pub enum Known {
 #[derive(Debug, Default)]
 pub struct Memo {
     steps: Vec<Step>,
+    parts: Vec<(u8, u32)>,
+    sent: Vec<u32>,
     answers: Vec<Answers>,
     /// The first of the steps that are not kept, if there are any.
     passing: Option<u32>,
@@ -77,15 +93,40 @@ pub struct Memo {
 impl Memo {
     /// A step.
     #[inline]
-    pub fn step(&self, n: u32) -> &Step {
-        &self.steps[n as usize]
+    pub fn step(&self, n: u32) -> Step {
+        self.steps[n as usize]
     }
 
-    /// What is known at a place, for a state.
+    /// Which parts hold something else after a step, and what.
+    #[inline]
+    pub fn parts(&self, step: Step) -> &[(u8, u32)] {
+        &self.parts[step.parts.0 as usize..step.parts.1 as usize]
+    }
+
+    /// What was sent in a step.
+    #[inline]
+    pub fn sent(&self, step: Step) -> &[u32] {
+        &self.sent[step.sent.0 as usize..step.sent.1 as usize]
+    }
+
+    fn keep(&mut self, change: &Change) -> Step {
+        let (parts, sent) = (self.parts.len() as u32, self.sent.len() as u32);
+        self.parts.extend_from_slice(&change.parts);
+        self.sent.extend_from_slice(&change.sent);
+        Step {
+            parts: (parts, self.parts.len() as u32),
+            sent: (sent, self.sent.len() as u32),
+            copies: change.copies,
+            suspect: change.suspect,
+        }
+    }
+
+    /// What is known at a place where there may be something, for a state.
     #[inline]
     pub fn recall(&self, place: Place, state: &Vector) -> Known {
-        if place == NOTHING {
-            return Known::Steps(Span { first: 0, end: 0 });
+        if place >= ALWAYS {
+            let first = place - ALWAYS;
+            return Known::Steps(Span { first, end: first + 1 });
         }
         let Some(answers) = (place as usize).checked_sub(2).map(|n| &self.answers[n]) else {
             return Known::Unknown;
@@ -104,13 +145,19 @@ impl Memo {
         place: Place,
         state: &Vector,
         reads: &[u8],
-        steps: Vec<Step>,
+        changes: &[Change],
     ) -> (Place, Span) {
         let first = self.steps.len() as u32;
-        self.steps.extend(steps);
+        for change in changes {
+            let step = self.keep(change);
+            self.steps.push(step);
+        }
         let span = Span { first, end: self.steps.len() as u32 };
         if place == 0 && reads.is_empty() && span.first == span.end {
             return (NOTHING, span);
+        }
+        if place == 0 && reads.is_empty() && changes.len() == 1 && first < ALWAYS {
+            return (ALWAYS + first, span);
         }
         let n = (place as usize).checked_sub(2).unwrap_or(self.answers.len());
         if n == self.answers.len() {
@@ -138,16 +185,21 @@ impl Memo {
     /// Forgets the steps of an answer that reads too much to be kept.
     pub fn let_go(&mut self) {
         if let Some(first) = self.passing.take() {
+            let Some(step) = self.steps.get(first as usize).copied() else { return };
             self.steps.truncate(first as usize);
+            self.parts.truncate(step.parts.0 as usize);
+            self.sent.truncate(step.sent.0 as usize);
         }
     }
 }
 
-/// Places by row and column. It is dense as long as that takes little room.
+/// Places by row and column. It is dense as long as that takes little room; and since nothing
+/// happens at most of them, a bit for each says so, in a cache that has no room for the places.
 #[derive(Debug, Default)]
 pub struct Grid {
     width: usize,
     dense: Vec<Place>,
+    nothing: Vec<u64>,
     sparse: HashMap<(u32, u32), Place, BuildHasherDefault<Digest>>,
 }
 
@@ -155,6 +207,14 @@ pub struct Grid {
 const DENSE: usize = 1 << 24;
 
 impl Grid {
+    /// Whether it is known that nothing happens there.
+    #[inline]
+    pub fn is_nothing(&self, row: u32, column: u32) -> bool {
+        let at = row as usize * self.width + column as usize;
+        let known = (column as usize) < self.width && at < self.dense.len();
+        known && self.nothing[at / 64] >> (at % 64) & 1 == 1
+    }
+
     /// The place there; 0 if there is none.
     #[inline]
     pub fn get(&self, row: u32, column: u32) -> Place {
@@ -177,8 +237,13 @@ impl Grid {
         if at < self.width && (row_at + 1) * self.width <= DENSE {
             if self.dense.len() < (row_at + 1) * self.width {
                 self.dense.resize((row_at + 1) * self.width, 0);
+                self.nothing.resize(self.dense.len().div_ceil(64), 0);
             }
-            self.dense[row_at * self.width + at] = place;
+            let at = row_at * self.width + at;
+            self.dense[at] = place;
+            if place == NOTHING {
+                self.nothing[at / 64] |= 1 << (at % 64);
+            }
         } else {
             self.sparse.insert((row, column), place);
         }
@@ -195,6 +260,10 @@ impl Grid {
             wider[row * width..row * width + self.width].copy_from_slice(old);
         }
         (self.width, self.dense) = (width, wider);
+        self.nothing = vec![0; self.dense.len().div_ceil(64)];
+        for at in (0..self.dense.len()).filter(|at| self.dense[*at] == NOTHING) {
+            self.nothing[at / 64] |= 1 << (at % 64);
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! read is LTSmin's transition cache, and Guerraoui and Yabandeh, "Model Checking a Networked
 //! System Without the Network" (2011), is the nearest published relative.
 
+mod audit;
 mod judge;
 mod memo;
 mod names;

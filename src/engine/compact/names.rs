@@ -2,11 +2,11 @@
 //! and named by small numbers. Names are given in the order of discovery, which differs from run
 //! to run where there are threads: they never reach an output.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hash};
 use std::sync::Arc;
 
-use crate::protocol::Checkable;
+use crate::protocol::{Checkable, NodeId};
 use crate::world::{Content, Digest, Flight, Part, Setup, World};
 
 use super::vector::{Order, Vector};
@@ -22,11 +22,17 @@ impl<T: Eq + Hash> Table<T> {
         Table { names: HashMap::default(), values: Vec::new() }
     }
 
-    /// A value's name.
-    pub fn name(&mut self, value: T) -> u32 {
+    /// A value's name. Where it is new and yet equal to one of the last that got a name, its hash
+    /// is another's: then the second says so.
+    pub fn name(&mut self, value: T) -> (u32, bool) {
         if let Some(name) = self.names.get(&value) {
-            return *name;
+            return (*name, false);
         }
+        let hidden = self.values.iter().rev().take(LATEST).any(|other| **other == value);
+        (self.name_new(value), hidden)
+    }
+
+    fn name_new(&mut self, value: T) -> u32 {
         let name = u32::try_from(self.values.len()).expect("there are fewer values than numbers");
         let value = Arc::new(value);
         self.values.push(Arc::clone(&value));
@@ -40,6 +46,12 @@ impl<T: Eq + Hash> Table<T> {
     }
 }
 
+/// A new value is compared with so many that were named before.
+const LATEST: usize = 8;
+
+/// The longest state that a report shows.
+const SHOWN: usize = 300;
+
 /// All names.
 pub struct Names<P: Checkable> {
     setup: Arc<Setup<P>>,
@@ -48,25 +60,81 @@ pub struct Names<P: Checkable> {
     pub parts: Vec<Table<Content<P>>>,
     /// What is in flight.
     pub flights: Table<Flight<P::Msg>>,
+    /// What the protocol's types disagree about, among `Ord`, `Hash` and `Eq`.
+    pub disagreement: Option<String>,
+    ordered: BTreeSet<Arc<Flight<P::Msg>>>,
 }
 
 impl<P: Checkable> Names<P> {
     /// No names yet.
     pub fn new(setup: &Arc<Setup<P>>, order: Order) -> Self {
         let parts = Part::all(setup.nodes()).map(|_| Table::new()).collect();
-        Names { setup: Arc::clone(setup), order, parts, flights: Table::new() }
+        Names {
+            setup: Arc::clone(setup),
+            order,
+            parts,
+            flights: Table::new(),
+            disagreement: None,
+            ordered: BTreeSet::new(),
+        }
     }
 
     /// A world as a vector.
     pub fn vector_of(&mut self, world: &World<P>) -> Vector {
         let parts = Part::all(self.setup.nodes());
-        let parts = parts.map(|part| self.parts[part.index()].name(world.content(part))).collect();
-        let flights = world.waiting.flights.iter();
-        let mut flights: Vec<_> = flights.map(|f| self.flights.name(f.clone())).collect();
-        if self.order == Order::ByName {
-            flights.sort_unstable();
+        let parts = parts.map(|part| self.name_of_part(world, part)).collect();
+        Vector { parts, flights: self.names_of_flights(world) }
+    }
+
+    /// The name of what a part of a world holds.
+    pub fn name_of_part(&mut self, world: &World<P>, part: Part) -> u32 {
+        let (name, is_hidden) = self.parts[part.index()].name(world.content(part));
+        if is_hidden {
+            let content = &self.parts[part.index()].values[name as usize];
+            let node = content.node().and_then(|node| node.state.as_ref());
+            let what = node.map_or(format!("{part:?}"), |state| format!("{state:?}"));
+            self.disagreement = Some(format!("`Eq` and `Hash` disagree: two hashes for {what}"));
         }
-        Vector { parts, flights }
+        name
+    }
+
+    /// The names of what is in flight, in the vector's order.
+    pub fn names_of_flights(&mut self, world: &World<P>) -> Vec<u32> {
+        let mut names = Vec::with_capacity(world.waiting.flights.len());
+        for flight in &world.waiting.flights {
+            let known = self.flights.values.len();
+            let (name, _) = self.flights.name(flight.clone());
+            if known < self.flights.values.len() {
+                let value = Arc::clone(&self.flights.values[name as usize]);
+                if !self.ordered.insert(value) {
+                    let what = &flight.msg;
+                    self.disagreement =
+                        Some(format!("`Ord` and `Eq` or `Hash` disagree on {what:?}"));
+                }
+            }
+            names.push(name);
+        }
+        if self.order == Order::ByName {
+            names.sort_unstable();
+        }
+        names
+    }
+
+    /// The node with the most states, and one of these: where a search does not end, it may be what
+    /// goes on for ever.
+    pub fn most_varied(&self) -> String {
+        let nodes = || NodeId::all(self.setup.nodes());
+        let states = |node: NodeId| self.parts[Part::Node(node).index()].values();
+        let Some(node) = nodes().rev().max_by_key(|node| states(*node).len()) else {
+            return String::new();
+        };
+        let latest = states(node).last().and_then(|content| content.node()?.state.as_ref());
+        let mut shown = latest.map_or("down".to_owned(), |state| format!("{state:?}"));
+        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
+            shown.truncate(end);
+            shown += "...";
+        }
+        format!("{node} has the most states, {}: {shown}", states(node).len())
     }
 
     /// The world of these parts in which these messages are in flight.

@@ -52,7 +52,7 @@ pub fn shortest<P: Checkable>(
         ways.push(here);
     }
     let on_the_way = ways.pop().expect("there are goals");
-    let mut starts = World::starts(&shared.setup).into_iter();
+    let mut starts = World::starts(&shared.setup);
     let start = starts.find(|(world, _)| on_the_way.contains(&shared.record_of(world)));
     let (mut world, action) = start.expect("a violation was reached from a start");
     let mut path = vec![action];

@@ -1,8 +1,8 @@
 //! The search: level by level, on any number of threads.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::protocol::Checkable;
@@ -11,6 +11,7 @@ use crate::world::{Setup, World};
 use super::super::check::{CheckOptions, Checked, Verdict};
 use super::super::progress::{self, Progress};
 use super::super::verify::Violation;
+use super::audit;
 use super::path;
 use super::store::{Batch, Store};
 use super::vector::hash_of;
@@ -18,6 +19,12 @@ use super::worker::{Shared, Sink, Worker};
 
 /// A level of fewer bytes is not worth a thread.
 const SMALL_LEVEL: usize = 1 << 14;
+
+/// One in so many states is expanded again by the interpreter,
+const AUDITED: u64 = 1_009;
+
+/// and so are the first, of so many successors in all.
+const AUDITED_FIRST: usize = 1_000;
 
 /// What a worker found in one level.
 #[derive(Default)]
@@ -57,6 +64,8 @@ struct Search<'a, P: Checkable> {
     store: &'a Store,
     options: CheckOptions,
     stop: AtomicBool,
+    /// How the memory was found to differ from the interpreter.
+    impure: Mutex<Option<String>>,
     /// Successors of the levels that are done.
     transitions: usize,
     /// Where each level begins, and where the last one ends.
@@ -67,12 +76,13 @@ struct Search<'a, P: Checkable> {
 pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Checked<P> {
     let begin = Instant::now();
     let shared = Shared::new(setup);
-    let store = Store::new();
+    let store = Store::new(options.fingerprints);
     let mut search = Search {
         shared: &shared,
         store: &store,
         options,
         stop: AtomicBool::new(false),
+        impure: Mutex::default(),
         transitions: 0,
         levels: vec![store.ends()],
     };
@@ -83,6 +93,10 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
     let depth = search.levels.len() - 1;
     let states = store.states();
     marks.extend(workers.iter().flat_map(|worker| worker.marks.iter().copied()));
+    if options.fingerprints && !goals.is_empty() {
+        // Nothing is kept that leads there: it is found once more, exactly.
+        return check(setup, CheckOptions { fingerprints: false, ..options });
+    }
     let trace = if goals.is_empty() {
         Vec::new()
     } else {
@@ -104,12 +118,18 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
     }
 }
 
+/// The probability that of so many states some two have the same fingerprint of 64 bits.
+fn omission(states: usize) -> f64 {
+    let states = states as f64;
+    (states * states / 2.0 / 2.0_f64.powi(64)).min(1.0)
+}
+
 /// What the last state of a path breaks.
 fn broken_at_the_end<P: Checkable>(
     shared: &Shared<P>,
     trace: &[crate::world::Action<P>],
 ) -> Violation {
-    let mut starts = World::starts(&shared.setup).into_iter();
+    let mut starts = World::starts(&shared.setup);
     let start = starts.find(|(_, action)| *action == trace[0]);
     let (mut world, _) = start.expect("a path begins with a start");
     for action in &trace[1..] {
@@ -165,6 +185,7 @@ impl<P: Checkable> Search<'_, P> {
             if self.levels.last() == Some(&ends) {
                 return (self.in_the_end(), HashSet::new());
             }
+            self.store.let_go(self.levels.last().expect("there is a level"));
             self.levels.push(ends);
             suspects = ahead;
         }
@@ -172,6 +193,11 @@ impl<P: Checkable> Search<'_, P> {
 
     fn in_the_end(&self) -> Verdict {
         match self.shared.examiner.undecided() {
+            0 if self.options.fingerprints => Verdict::Incomplete(format!(
+                "no state that was met breaks anything, and the probability that another state was \
+                 taken for one of these is at most {:.1e}",
+                omission(self.store.states())
+            )),
             0 => Verdict::Holds,
             n => Verdict::Incomplete(format!("the judges gave up on {n} histories")),
         }
@@ -190,14 +216,22 @@ impl<P: Checkable> Search<'_, P> {
     /// What cuts the search short, if anything does.
     fn cut_short(&self, too_deep: bool) -> Option<String> {
         let CheckOptions { states_max, depth_max, bytes_max, .. } = self.options;
+        if let Some(difference) = &*self.impure.lock().expect("no thread panics with this") {
+            return Some(format!("a handler is not pure: {difference}"));
+        }
+        let names = self.shared.names.read().expect("no thread panics with names");
+        if let Some(disagreement) = &names.disagreement {
+            return Some(disagreement.clone());
+        }
         if progress::interrupted() {
             return Some("it was interrupted".to_owned());
         }
         if let Some(most) = bytes_max.filter(|most| crate::report::peak_bytes() > *most) {
-            return Some(format!("it used more than {most} bytes"));
+            let varied = names.most_varied();
+            return Some(format!("it used more than {most} bytes; {varied}"));
         }
         if let Some(most) = states_max.filter(|most| self.transitions >= *most) {
-            return Some(format!("it stopped at {most} states"));
+            return Some(format!("it stopped at {most} states; {}", names.most_varied()));
         }
         let deepest = depth_max.filter(|_| too_deep);
         deepest.map(|deepest| format!("it looked no deeper than {deepest}"))
@@ -263,8 +297,20 @@ impl<P: Checkable> Search<'_, P> {
             if suspect {
                 found.here.push(records[begin..begin + length].to_vec());
             }
+            if self.is_sampled(worker, &records[begin..begin + length]) {
+                let record = &records[begin..begin + length];
+                if let Some(difference) = audit::difference(self.shared, worker, record) {
+                    *self.impure.lock().expect("no thread panics with this") = Some(difference);
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
             begin += length;
         }
+    }
+
+    /// Whether a state is expanded again by the interpreter: the first few, and then some.
+    fn is_sampled(&self, worker: &Worker<'_, P>, record: &[u8]) -> bool {
+        worker.transitions < AUDITED_FIRST || hash_of(record).is_multiple_of(AUDITED)
     }
 
     fn is_over(&self, transitions: usize) -> bool {

@@ -1,21 +1,31 @@
 //! Where states are kept: each is a short string of bytes, and stored whole.
 //!
-//! A state's record lies in one of a fixed number of shards. A shard is a string of all its records,
-//! in the order in which they came, and a table of where they begin. Since a record says by itself
-//! where it ends, nothing else is kept of a state. A slot of the table also holds 32 bits of the
-//! record's hash, which spare most comparisons; those that are left decide, so that no state is
-//! ever lost to a collision.
+//! A state's record lies in one of a fixed number of shards. A shard is a string of all its
+//! records, in the order in which they came, and a table of where they begin. Since a record says
+//! by itself where it ends, nothing else is kept of a state. A slot of the table also holds 32 bits
+//! of the record's hash, which spare most comparisons; those that are left decide, so that no state
+//! is ever lost to a collision.
+//!
+//! By fingerprint, a slot is a record's hash and nothing else is kept but the records of the last
+//! two levels. Then a state whose hash is another's is taken for that other, and lost.
 
 use std::sync::{Mutex, MutexGuard};
 
 /// So many shards: enough that a level of the search is shared out evenly.
 const SHARDS: usize = 64;
 
+/// So many new states are handed to a shard at once.
+const BATCH: usize = 128;
+
 /// A part of the states.
 #[derive(Default)]
 pub struct Shard {
-    /// 0, or the hash's lower half and, below it, one more than where the record begins.
+    by_fingerprint: bool,
+    /// 0, or the hash's lower half and, below it, one more than where the record begins; or the
+    /// fingerprint.
     slots: Vec<u64>,
+    /// How many bytes of records are no longer kept.
+    gone: usize,
     records: Vec<u8>,
     states: usize,
 }
@@ -34,8 +44,21 @@ pub struct Batch {
 
 impl Store {
     /// An empty one.
-    pub fn new() -> Self {
-        Store { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    pub fn new(by_fingerprint: bool) -> Self {
+        let shard = || Mutex::new(Shard { by_fingerprint, ..Shard::default() });
+        Store { shards: std::iter::repeat_with(shard).take(SHARDS).collect() }
+    }
+
+    /// Lets the records before these places go, where states are known by fingerprint.
+    pub fn let_go(&self, before: &[usize]) {
+        for (n, before) in before.iter().enumerate() {
+            let mut shard = self.shard(n);
+            if shard.by_fingerprint {
+                let gone = before - shard.gone;
+                shard.records.drain(..gone);
+                shard.gone = *before;
+            }
+        }
     }
 
     /// How many shards there are.
@@ -60,18 +83,23 @@ impl Store {
 
     /// Where each shard's records end now.
     pub fn ends(&self) -> Vec<usize> {
-        (0..SHARDS).map(|n| self.shard(n).records.len()).collect()
+        (0..SHARDS).map(|n| self.shard(n).end()).collect()
     }
 }
 
 impl Shard {
     /// The records between two ends.
     pub fn records(&self, from: usize, to: usize) -> &[u8] {
-        &self.records[from..to]
+        &self.records[from - self.gone..to - self.gone]
+    }
+
+    fn end(&self) -> usize {
+        self.gone + self.records.len()
     }
 
     /// Adds the records that are new, and empties the batch.
     pub fn take(&mut self, batch: &mut Batch) {
+        self.look_ahead(batch);
         let mut from = 0;
         for (hash, to) in batch.heads.drain(..) {
             self.insert(hash, &batch.records[from..to as usize]);
@@ -80,9 +108,25 @@ impl Shard {
         batch.records.clear();
     }
 
+    /// Reads what the batch will be compared with, all at once: one miss of the cache does not wait
+    /// for another.
+    fn look_ahead(&self, batch: &Batch) {
+        let Some(mask) = self.slots.len().checked_sub(1) else { return };
+        let slots = batch.heads.iter().map(|(hash, _)| self.slots[*hash as u32 as usize & mask]);
+        let mut slots: [u64; BATCH] = from_iter(slots);
+        for slot in slots.iter_mut().filter(|slot| **slot != 0 && !self.by_fingerprint) {
+            *slot = u64::from(self.records[(*slot as u32 - 1) as usize]);
+        }
+        std::hint::black_box(slots);
+    }
+
     fn insert(&mut self, hash: u64, record: &[u8]) {
         if self.states * 5 >= self.slots.len() * 4 {
             self.grow();
+        }
+        if self.by_fingerprint {
+            self.insert_fingerprint(hash.max(1), record);
+            return;
         }
         let (tag, mask) = (hash & 0xffff_ffff, self.slots.len() - 1);
         let mut place = tag as usize & mask;
@@ -103,11 +147,26 @@ impl Shard {
         self.states += 1;
     }
 
+    fn insert_fingerprint(&mut self, hash: u64, record: &[u8]) {
+        let mask = self.slots.len() - 1;
+        let mut place = hash as usize & mask;
+        while self.slots[place] != 0 {
+            if self.slots[place] == hash {
+                return;
+            }
+            place = (place + 1) & mask;
+        }
+        self.slots[place] = hash;
+        self.records.extend_from_slice(record);
+        self.states += 1;
+    }
+
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
         let old = std::mem::replace(&mut self.slots, vec![0; size]);
         for slot in old.into_iter().filter(|slot| *slot != 0) {
-            let mut place = (slot >> 32) as usize & (size - 1);
+            let hash = if self.by_fingerprint { slot } else { slot >> 32 };
+            let mut place = hash as usize & (size - 1);
             while self.slots[place] != 0 {
                 place = (place + 1) & (size - 1);
             }
@@ -125,11 +184,19 @@ impl Batch {
 
     /// Whether it is time to hand it over.
     pub fn is_full(&self) -> bool {
-        self.heads.len() >= 128
+        self.heads.len() >= BATCH
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
+}
+
+fn from_iter(numbers: impl Iterator<Item = u64>) -> [u64; BATCH] {
+    let mut all = [0; BATCH];
+    for (place, number) in all.iter_mut().zip(numbers) {
+        *place = number;
+    }
+    all
 }

@@ -40,6 +40,45 @@ impl Vector {
         }
     }
 
+    /// Writes the record of a state with other parts and, in place of one message, some copies of
+    /// it and some that were sent; by name, as all messages are.
+    pub fn write_after(
+        &self,
+        parts: &[u32],
+        (subject, copies): (Option<usize>, u8),
+        sent: &[u32],
+        record: &mut Vec<u8>,
+    ) {
+        let (before, subject, after) = match subject {
+            Some(n) => (&self.flights[..n], Some(self.flights[n]), &self.flights[n + 1..]),
+            None => (&self.flights[..], None, &[][..]),
+        };
+        let copies = subject.into_iter().flat_map(|name| (0..copies).map(move |_| name));
+        let staying = before.iter().copied().chain(copies).chain(after.iter().copied());
+        let flights = staying.clone().count() + sent.len();
+        record.clear();
+        record.resize((parts.len() + 1 + flights) * LONGEST, 0);
+        let mut place = 0;
+        for part in parts {
+            put(*part, record, &mut place);
+        }
+        put(flights as u32, record, &mut place);
+        let (mut last, mut sent) = (0, sent.iter().copied().peekable());
+        for name in staying {
+            while let Some(new) = sent.next_if(|new| *new < name) {
+                put(new - last, record, &mut place);
+                last = new;
+            }
+            put(name - last, record, &mut place);
+            last = name;
+        }
+        for new in sent {
+            put(new - last, record, &mut place);
+            last = new;
+        }
+        record.truncate(place);
+    }
+
     /// Reads a state of so many parts from the beginning of a string of records, and returns where
     /// it ends.
     pub fn read(&mut self, parts: usize, order: Order, records: &[u8]) -> usize {
@@ -58,6 +97,20 @@ impl Vector {
         }
         place
     }
+}
+
+/// The bytes of the greatest number.
+const LONGEST: usize = 5;
+
+#[inline]
+fn put(mut number: u32, record: &mut [u8], place: &mut usize) {
+    while number >= 0x80 {
+        record[*place] = number as u8 | 0x80;
+        *place += 1;
+        number >>= 7;
+    }
+    record[*place] = number as u8;
+    *place += 1;
 }
 
 #[inline]

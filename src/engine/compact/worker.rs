@@ -12,7 +12,7 @@ use crate::world::{
 
 use super::super::verify::Examiner;
 use super::judge::Judge;
-use super::memo::{Grid, Known, Memo, Span, Step};
+use super::memo::{Change, Grid, Known, Memo, NOTHING, Place, Span};
 use super::names::Names;
 use super::vector::{Order, Vector};
 
@@ -83,6 +83,8 @@ pub struct Worker<'a, P: Checkable> {
     /// For each message, its receiver, and its number among those for that receiver.
     inboxes: Vec<(u8, u32)>,
     inbox_sizes: Vec<u32>,
+    /// For each part, whether nothing ever happens about it where it holds this.
+    idle: Vec<Vec<bool>>,
     state: Vector,
     next: Vector,
     record: Vec<u8>,
@@ -111,6 +113,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             flights: Vec::new(),
             inboxes: Vec::new(),
             inbox_sizes: vec![0; nodes],
+            idle: vec![Vec::new(); Part::FIXED + nodes],
             state: Vector::default(),
             next: Vector::default(),
             record: Vec::new(),
@@ -200,22 +203,49 @@ impl<'a, P: Checkable> Worker<'a, P> {
     fn nodes(&mut self, sink: &mut impl Sink) {
         let nodes = self.shared.setup.nodes();
         for node in NodeId::all(nodes) {
+            if self.is_idle(Part::Node(node)) {
+                continue;
+            }
             let row = self.state.parts[Part::FIXED + node.index()];
             let grid = usize::from(nodes) + node.index();
             for (column, topic) in (0..).zip(NODE_TOPICS) {
                 self.ask(topic(node), Spot(grid, row, column), Some(Part::Node(node)), sink);
             }
+            self.note_idle(Part::Node(node), grid, NODE_TOPICS.len());
         }
     }
 
     fn calls(&mut self, sink: &mut impl Sink) {
+        if self.is_idle(Part::Calls) {
+            return;
+        }
         let grid = 2 * usize::from(self.shared.setup.nodes());
         let row = self.state.parts[Part::Calls.index()];
-        for program in 0..self.shared.setup.numbers.clients as usize {
+        let programs = self.shared.setup.numbers.clients as usize;
+        for program in 0..programs {
             for (column, topic) in (0..).zip([Topic::Call, Topic::Cancel]) {
                 let spot = Spot(grid, row, 2 * program as u32 + column);
                 self.ask(topic(program), spot, Some(Part::Calls), sink);
             }
+        }
+        self.note_idle(Part::Calls, grid, 2 * programs);
+    }
+
+    #[inline]
+    fn is_idle(&self, part: Part) -> bool {
+        let name = self.state.parts[part.index()] as usize;
+        self.idle[part.index()].get(name).copied().unwrap_or(false)
+    }
+
+    /// Notes whether none of a row of questions about a part has any answer but that nothing
+    /// happens, so that they need not be asked again.
+    fn note_idle(&mut self, part: Part, grid: usize, columns: usize) {
+        let name = self.state.parts[part.index()];
+        let mut places = (0..columns as u32).map(|column| self.grids[grid].get(name, column));
+        if places.all(|place| place == NOTHING) {
+            let idle = &mut self.idle[part.index()];
+            idle.resize(idle.len().max(name as usize + 1), false);
+            idle[name as usize] = true;
         }
     }
 
@@ -256,7 +286,20 @@ impl<'a, P: Checkable> Worker<'a, P> {
     #[inline]
     fn ask(&mut self, topic: Topic, spot: Spot, base: Option<Part>, sink: &mut impl Sink) {
         let Spot(grid, row, column) = spot;
-        let place = self.grids[grid].get(row, column);
+        if !self.grids[grid].is_nothing(row, column) {
+            let place = self.grids[grid].get(row, column);
+            self.answer(topic, spot, place, base, sink);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        topic: Topic,
+        spot: Spot,
+        place: Place,
+        base: Option<Part>,
+        sink: &mut impl Sink,
+    ) {
         let span = match self.memo.recall(place, &self.state) {
             Known::Steps(span) => span,
             Known::Unknown => self.find_out(topic, spot, base),
@@ -284,109 +327,100 @@ impl<'a, P: Checkable> Worker<'a, P> {
         let mut actions = Vec::new();
         world.actions_about(alone, &mut actions);
         let seen = world.system.seen.clone();
-        let mut steps = Vec::with_capacity(actions.len());
+        let mut changes = Vec::with_capacity(actions.len());
         for action in actions {
             let next = world.after(&action).expect("an enabled action can be done");
             seen.add(&next.system.seen);
             self.marks.extend(next.waiting.marks.iter().map(|(_, mark)| mark.name));
-            steps.push(self.step_between(&world, &next, topic));
+            changes.push(self.change_between(&world, &next, topic));
         }
         let parts = Part::all(self.shared.setup.nodes());
         let reads = parts.filter(|part| seen.has(*part) && Some(*part) != base);
         let reads: Vec<u8> = reads.map(|part| part.index() as u8).collect();
         let place = self.grids[grid].get(row, column);
-        let (place, span) = self.memo.learn(place, &self.state, &reads, steps);
+        let (place, span) = self.memo.learn(place, &self.state, &reads, &changes);
         self.grids[grid].set(row, column, place);
         span
     }
 
-    fn step_between(&mut self, world: &World<P>, next: &World<P>, topic: Topic) -> Step {
+    fn change_between(&mut self, world: &World<P>, next: &World<P>, topic: Topic) -> Change {
         let mut names = self.shared.names.write().expect("no thread panics with names");
-        let (mut changes, mut suspect) = (Vec::new(), false);
+        let (mut parts, mut suspect) = (Vec::new(), false);
         for part in Part::all(self.shared.setup.nodes()) {
             if world.agrees(next, part) {
                 continue;
             }
             assert!(next.system.seen.has(part), "a step that changes {part:?} has looked at it");
-            let name = names.parts[part.index()].name(next.content(part));
-            changes.push((part.index() as u8, name));
+            let name = names.name_of_part(next, part);
+            parts.push((part.index() as u8, name));
             let content = &names.parts[part.index()].values()[name as usize];
             suspect |= Judge::suspects_part(&self.shared.examiner, part, content);
         }
-        let flights = &next.waiting.flights;
-        let mut flights: Vec<_> = flights.iter().map(|f| names.flights.name(f.clone())).collect();
-        if self.shared.order == Order::ByName {
-            flights.sort_unstable();
-        }
+        let flights = names.names_of_flights(next);
         let (copies, sent) = match topic {
             Topic::Link(_) => (flights.len() as u8, Vec::new()),
             _ => (0, flights),
         };
-        Step { changes: changes.into(), copies, sent: sent.into(), suspect }
+        Change { parts, copies, sent, suspect }
     }
 
     /// Takes a step, and hands over the state after it.
-    fn take(&mut self, topic: Topic, step_number: u32, sink: &mut impl Sink) {
-        let step = self.memo.step(step_number);
-        let (state, next) = (&self.state, &mut self.next);
+    fn take(&mut self, topic: Topic, step: u32, sink: &mut impl Sink) {
+        let Worker { state, next, memo, record, .. } = self;
+        let (number, step) = (step, memo.step(step));
         next.parts.clone_from(&state.parts);
-        for (part, name) in &step.changes {
+        for (part, name) in memo.parts(step) {
             next.parts[usize::from(*part)] = *name;
         }
-        next.flights.clear();
-        match topic {
-            Topic::Arrival(n) | Topic::Link(n) => {
-                next.flights.extend_from_slice(&state.flights[..n]);
-                next.flights.extend((0..step.copies).map(|_| state.flights[n]));
-                next.flights.extend_from_slice(&state.flights[n + 1..]);
+        let subject = match topic {
+            Topic::Arrival(n) | Topic::Link(n) => Some(n),
+            _ => None,
+        };
+        if self.shared.order == Order::ByName {
+            state.write_after(&next.parts, (subject, step.copies), memo.sent(step), record);
+        } else {
+            next.flights.clone_from(&state.flights);
+            if let Some(n) = subject {
+                let copies = (0..step.copies).map(|_| state.flights[n]);
+                next.flights.splice(n..=n, copies);
             }
-            _ => next.flights.extend_from_slice(&state.flights),
+            self.send(number);
+            self.next.write(Order::AsInTheWorld, &mut self.record);
         }
-        if !step.sent.is_empty() {
-            self.send(step_number);
-        }
-        let mut suspect = self.memo.step(step_number).suspect;
-        for n in 0..self.memo.step(step_number).changes.len() {
-            let (part, _) = self.memo.step(step_number).changes[n];
-            if let Some(node) = usize::from(part).checked_sub(Part::FIXED) {
-                suspect = suspect || self.suspects_pairs(node);
-            }
-        }
+        let suspect = self.is_suspect_after(number);
         self.hand_over(suspect, sink);
+    }
+
+    fn is_suspect_after(&mut self, step: u32) -> bool {
+        let Worker { judge, next, shared, memo, .. } = self;
+        let step = memo.step(step);
+        let content = |node: usize, name: u32| {
+            let names = shared.names.read().expect("no thread panics with names");
+            Arc::clone(&names.parts[Part::FIXED + node].values()[name as usize])
+        };
+        let changed = memo.parts(step).iter();
+        let mut nodes = changed.filter_map(|(part, _)| usize::from(*part).checked_sub(Part::FIXED));
+        step.suspect
+            || nodes.any(|node| judge.suspects_pairs(next, node, &shared.examiner, content))
     }
 
     /// Puts what a step sent in flight, in the world's order.
     fn send(&mut self, step: u32) {
-        let sent = &self.memo.step(step).sent;
-        let newest = *sent.iter().max().expect("something was sent") as usize;
-        if self.shared.order == Order::AsInTheWorld && newest >= self.flights.len() {
+        let step = self.memo.step(step);
+        if self.memo.sent(step).iter().any(|name| *name as usize >= self.flights.len()) {
             self.hear_of_flights();
         }
         let (values, links) = (&self.flights, self.shared.setup.links);
         let flights = &mut self.next.flights;
-        for sent in &self.memo.step(step).sent {
-            let place = match self.shared.order {
-                Order::ByName => flights.partition_point(|other| other <= sent),
-                Order::AsInTheWorld => {
-                    let value = |name: u32| &*values[name as usize];
-                    flights
-                        .partition_point(|other| stays_before(links, value(*other), value(*sent)))
-                }
-            };
+        for sent in self.memo.sent(step) {
+            let value = |name: u32| &*values[name as usize];
+            let stays = |other: &u32| stays_before(links, value(*other), value(*sent));
+            let place = flights.partition_point(stays);
             flights.insert(place, *sent);
         }
     }
 
-    fn suspects_pairs(&mut self, node: usize) -> bool {
-        let Worker { judge, next, shared, .. } = self;
-        judge.suspects_pairs(next, node, &shared.examiner, |node, name| {
-            let names = shared.names.read().expect("no thread panics with names");
-            Arc::clone(&names.parts[Part::FIXED + node].values()[name as usize])
-        })
-    }
-
     fn hand_over(&mut self, suspect: bool, sink: &mut impl Sink) {
-        self.next.write(self.shared.order, &mut self.record);
         self.transitions += 1;
         sink.take(&self.record, suspect);
     }
@@ -406,8 +440,17 @@ impl<'a, P: Checkable> Worker<'a, P> {
         for action in actions {
             let next = world.after(&action).expect("an enabled action can be done");
             let mut names = self.shared.names.write().expect("no thread panics with names");
-            self.next = names.vector_of(&next);
+            self.next.clone_from(&self.state);
+            for part in Part::all(self.shared.setup.nodes()) {
+                if !world.agrees(&next, part) {
+                    self.next.parts[part.index()] = names.name_of_part(&next, part);
+                }
+            }
+            if world.waiting.flights != next.waiting.flights {
+                self.next.flights = names.names_of_flights(&next);
+            }
             drop(names);
+            self.next.write(self.shared.order, &mut self.record);
             self.hand_over(false, sink);
         }
     }

@@ -66,17 +66,18 @@ fn faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
 /// its last world settles on.
 fn judge<P: Checkable>(lifted: &Lifted<P>, run: &mut Run<P>) {
     let examiner = Examiner::new(&run.world);
-    let mut starts = World::starts(&run.world).into_iter();
+    let mut starts = World::starts(&run.world);
     let start = starts.find(|(_, action)| *action == lifted.path[0]);
     let (mut world, _) = start.expect("a lifted path begins where a world starts");
     run.violation = judge_state(&examiner, &world.system, None);
     for action in &lifted.path[1..] {
+        if run.violation.is_some() {
+            return;
+        }
         world.unshare(action);
         world.apply(action).expect("a lifted path can be walked");
         run.marks.extend(world.waiting.marks.drain(..).map(|(_, mark)| mark.name));
-        if run.violation.is_none() {
-            run.violation = judge_state(&examiner, &world.system, action.node());
-        }
+        run.violation = judge_state(&examiner, &world.system, action.node());
     }
     if run.violation.is_none() {
         run.violation = examiner.history(&world.system.history);

@@ -442,6 +442,7 @@ impl Variant {
             properties: self.properties.iter().map(|name| property(name)).collect(),
             sometimes: self.sometimes.to_vec(),
             expect: self.expect,
+            nodes_min: FIRST_CLIENT + 1,
             ..Setup::new(self.config.clone(), numbers, script(numbers.nodes, numbers.calls))
         }
     }

@@ -272,6 +272,7 @@ fn setup(numbers: &Numbers, expect: Expect, change: fn(&Numbers, &mut Config)) -
     };
     change(numbers, &mut config);
     let mut setup = Setup::new(config, numbers, script(numbers.calls, replicas));
+    setup.nodes_min = 2;
     setup.history = HistoryForm::RealTime;
     setup.properties = vec![
         Property::settled("replicas agree", replicas_agree),

@@ -604,6 +604,7 @@ fn setup(numbers: &Numbers, claim: Claim, expect: Expect, change: Change) -> Set
     };
     change(&mut config);
     let mut setup = Setup::new(config, numbers, script(numbers.calls, founders));
+    setup.nodes_min = 2;
     setup.properties = vec![
         Property::each_pair("one master per epoch", |_, one, other| {
             one_master_per_epoch(one.1, other.1)

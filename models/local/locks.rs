@@ -1,0 +1,306 @@
+//! Locks: two threads, one of which comes back.
+
+use std::sync::Arc;
+
+use super::explore::{Case, Inside, NO_HANG, NO_RACE, Thread, always, case, spawn, test, together};
+use super::trace::{panics, say};
+use crate::primitives::bakery::Bakery;
+use crate::primitives::clh::Clh;
+use crate::primitives::guarded::{Exclusion, Guarded, Seat, Seatless};
+use crate::primitives::mcs::Mcs;
+use crate::primitives::mutex::Mutex;
+use crate::primitives::peterson::Peterson;
+use crate::primitives::rw_lock::RwLock;
+use crate::primitives::semaphore::Semaphore;
+use crate::primitives::test_and_set::TestAndSet;
+use crate::primitives::ticket::Ticket;
+use crate::sync::mark;
+
+const EXCLUSION: &str = "mutual exclusion";
+
+/// Threads enter so many times each; no two may be inside at once. What they guard is nothing, so
+/// that it is the overlap that is found, and not what it does to memory.
+fn excludes<L: Exclusion + 'static>(seats: Vec<Seat<L, ()>>, visits: &[usize]) {
+    let inside = Arc::new(Inside::at_most(1));
+    each(seats, visits, move |seat| {
+        let _guard = seat.lock();
+        inside.visit(EXCLUSION, || ());
+    });
+}
+
+/// Threads count their visits in what the lock guards.
+fn counts<L: Exclusion + 'static>(seats: Vec<Seat<L, usize>>, visits: &[usize]) {
+    let mut seats = each(seats, visits, |seat| *seat.lock() += 1);
+    let count = *seats[0].lock();
+    always("every visit is counted", count == visits.iter().sum::<usize>());
+}
+
+/// Each thread has a seat, and visits so many times.
+fn each<L: Exclusion + 'static, T: 'static>(
+    seats: Vec<Seat<L, T>>,
+    visits: &[usize],
+    visit: impl Fn(&mut Seat<L, T>) + Clone + 'static,
+) -> Vec<Seat<L, T>> {
+    let mut threads = Vec::new();
+    for ((mut seat, visits), name) in seats.into_iter().zip(visits.to_vec()).zip(["a", "b", "c"]) {
+        let visit = visit.clone();
+        threads.push(spawn(name, move || {
+            (0..visits).for_each(|_| visit(&mut seat));
+            seat
+        }));
+    }
+    threads.into_iter().map(Thread::join).collect()
+}
+
+/// The same two programs for a lock that doesn't tell its threads apart.
+fn excludes_all<L: Seatless + 'static>(exclusion: L) {
+    let shared = (Guarded::over(exclusion, ()), Inside::at_most(1));
+    together(
+        &["a", "b"],
+        |(lock, inside)| {
+            let _guard = lock.lock();
+            inside.visit(EXCLUSION, || ());
+        },
+        shared,
+    );
+}
+
+fn counts_all<L: Seatless + 'static>(exclusion: L) {
+    let shared = Guarded::over(exclusion, 0);
+    let lock = together(&["a", "b"], |lock| *lock.lock() += 1, shared);
+    always("every visit is counted", *lock.lock() == 2);
+}
+
+const ENTER: &str = "two threads enter, each once";
+const ENTER_AGAIN: &str = "two threads enter, one of them twice";
+const COUNT: &str = "two threads count their visits, each makes one";
+const COUNT_AGAIN: &str = "two threads count their visits, one of them makes two";
+
+#[test]
+fn spinning_locks() {
+    test(
+        "spinning.txt",
+        &[
+            case("test-and-set", ENTER, || excludes_all(TestAndSet::default()))
+                .breaks("test-and-set/two-steps", EXCLUSION),
+            case("test-and-set", COUNT, || counts_all(TestAndSet::default()))
+                .breaks("test-and-set/relaxed", NO_RACE),
+            // The first ticket has the highest number that there is, so the second has the lowest.
+            case("ticket", ENTER, || excludes_all(Ticket::from(usize::MAX)))
+                .breaks("ticket/two-steps", NO_HANG)
+                .breaks("ticket/wrap-around", EXCLUSION),
+            case("ticket", COUNT, || counts_all(Ticket::default())),
+        ],
+    );
+}
+
+#[test]
+fn queue_locks() {
+    test(
+        "queues.txt",
+        &[
+            case("mcs", ENTER_AGAIN, || excludes(Mcs::guard(2, ()), &[2, 1]))
+                .reaches(&["the successor was not linked yet"])
+                .breaks("mcs/leaves-early", NO_HANG),
+            case("mcs", COUNT_AGAIN, || counts(Mcs::guard(2, 0), &[2, 1])),
+            case("clh", ENTER_AGAIN, || excludes(Clh::guard(2, ()), &[2, 1]))
+                .breaks("clh/keeps-its-node", NO_HANG),
+            case("clh", COUNT_AGAIN, || counts(Clh::guard(2, 0), &[2, 1])),
+        ],
+    );
+}
+
+#[test]
+fn locks_of_reads_and_writes() {
+    test(
+        "reads_and_writes.txt",
+        &[
+            case("peterson", ENTER_AGAIN, || excludes(Peterson::guard(()), &[2, 1]))
+                .breaks("peterson/no-fence", EXCLUSION)
+                .breaks("peterson/no-first-fence", EXCLUSION)
+                .breaks("peterson/turn-first", EXCLUSION)
+                .false_alarm("peterson/seqcst-accesses", EXCLUSION),
+            case("peterson", COUNT_AGAIN, || counts(Peterson::guard(0), &[2, 1])).preemptions(3),
+            case("bakery", ENTER_AGAIN, || excludes(Bakery::guard(2, ()), &[2, 1]))
+                .preemptions(2)
+                .reaches(&["two threads drew one number"])
+                .breaks("bakery/no-choosing", EXCLUSION)
+                .breaks("bakery/no-fence", EXCLUSION)
+                .breaks("bakery/no-order-of-seats", EXCLUSION),
+            case("bakery", COUNT_AGAIN, || counts(Bakery::guard(2, 0), &[2, 1])).preemptions(2),
+        ],
+    );
+}
+
+#[test]
+fn mutexes() {
+    test("mutex.txt", &[mutex(), mutex_of_three(), parking(), poisoning()]);
+}
+
+fn enter_mutex(lock: &Mutex<usize>, inside: &Inside) {
+    let mut count = lock.lock().expect("nobody panics");
+    inside.visit(EXCLUSION, || *count += 1);
+}
+
+fn mutex() -> Case {
+    case("mutex", "two threads enter, each once", || {
+        let shared = together(
+            &["a", "b"],
+            |(lock, inside)| enter_mutex(lock, inside),
+            (Mutex::new(0), Inside::at_most(1)),
+        );
+        always("every visit is counted", *shared.0.lock().expect("nobody panics") == 2);
+    })
+    .reaches(&["a thread slept"])
+    .breaks("mutex/wakes-nobody", NO_HANG)
+}
+
+fn mutex_of_three() -> Case {
+    case("mutex", "three threads enter", || {
+        together(
+            &["a", "b", "c"],
+            |(lock, inside)| enter_mutex(lock, inside),
+            (Mutex::new(0), Inside::at_most(1)),
+        );
+    })
+    .preemptions(2)
+    .reaches(&["a thread slept"])
+    .breaks("mutex/forgets-sleepers", NO_HANG)
+}
+
+fn parking() -> Case {
+    case("parking", "two threads enter a mutex, one of them may sleep", || {
+        together(
+            &["a", "b"],
+            |(lock, inside)| enter_mutex(lock, inside),
+            (Mutex::new(0), Inside::at_most(1)),
+        );
+    })
+    .reaches(&["a thread slept"])
+    .breaks("parking/looks-first", NO_HANG)
+}
+
+/// One thread panics between two changes that belong together.
+fn poisoning() -> Case {
+    case("mutex", "one thread panics with half of the change made, the other looks", || {
+        let pair = Arc::new(Mutex::new((0, 0)));
+        let theirs = Arc::clone(&pair);
+        let careless = spawn("careless", move || {
+            let mut pair = theirs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            pair.0 += 1;
+            say("panics with half of the change made");
+            panics(true);
+            drop(pair);
+            panics(false);
+        });
+        match pair.lock() {
+            Ok(pair) => always("no torn value is taken for whole", pair.0 == pair.1),
+            Err(poisoned) => {
+                mark("a poisoned lock was found");
+                let pair = poisoned.into_inner();
+                always("the lock was poisoned for a reason", pair.0 != pair.1);
+            }
+        }
+        careless.join();
+    })
+    .reaches(&["a poisoned lock was found"])
+    .breaks("mutex/forgets-panics", "no torn value is taken for whole")
+}
+
+#[test]
+fn reader_writer_locks() {
+    test("rw_lock.txt", &[two_readers_and_a_writer(), no_overtaking()]);
+}
+
+/// Readers look at both halves of a pair, which the writer changes one by one.
+fn two_readers_and_a_writer() -> Case {
+    case("rw-lock", "two readers and a writer", || {
+        let shared = Arc::new((RwLock::new((0, 0)), Inside::at_most(2)));
+        let reader = |name| {
+            let shared = Arc::clone(&shared);
+            spawn(name, move || {
+                let (lock, readers) = &*shared;
+                let pair = lock.read();
+                readers.visit("only readers are inside", || {
+                    always("no torn read", pair.0 == pair.1);
+                });
+            })
+        };
+        let readers = [reader("reader 1"), reader("reader 2")];
+        let mut pair = shared.0.write();
+        pair.0 += 1;
+        pair.1 += 1;
+        drop(pair);
+        readers.into_iter().for_each(|reader| reader.join());
+        if shared.1.seen() == 2 {
+            mark("two readers were inside at once");
+        }
+    })
+    .preemptions(2)
+    .reaches(&["a thread slept", "a writer waited", "two readers were inside at once"])
+    .breaks("rw-lock/uncounted", NO_RACE)
+    .breaks("rw-lock/relaxed-exit", NO_RACE)
+}
+
+/// A reader comes while the writer waits for another reader.
+fn no_overtaking() -> Case {
+    case("rw-lock", "a reader comes while a writer waits for another reader", || {
+        let lock = Arc::new(RwLock::new(0));
+        let first = lock.read();
+        let theirs = Arc::clone(&lock);
+        let writer = spawn("writer", move || *theirs.write() += 1);
+        let theirs = Arc::clone(&lock);
+        let second = spawn("reader", move || {
+            let came_later = theirs.writer_waits();
+            let seen = *theirs.read();
+            if came_later {
+                mark("a reader came while a writer waited");
+            }
+            always("no reader overtakes a waiting writer", !came_later || seen == 1);
+        });
+        drop(first);
+        writer.join();
+        second.join();
+    })
+    .preemptions(2)
+    .reaches(&["a reader came while a writer waited"])
+    .breaks("rw-lock/ignores-writers", "no reader overtakes a waiting writer")
+}
+
+#[test]
+fn semaphores() {
+    let one_permit = case("semaphore", "two threads and one permit", || {
+        together(
+            &["a", "b"],
+            |(semaphore, inside)| {
+                let _permit = semaphore.acquire();
+                inside.visit("at most as many as permits", || ());
+            },
+            (Semaphore::new(1), Inside::at_most(1)),
+        );
+    });
+    let two_permits = case("semaphore", "three threads and two permits", || {
+        let shared = together(
+            &["a", "b", "c"],
+            |(semaphore, inside)| {
+                let _permit = semaphore.acquire();
+                inside.visit("at most as many as permits", || ());
+            },
+            (Semaphore::new(2), Inside::at_most(2)),
+        );
+        always("every permit is returned", shared.0.free() == 2);
+        if shared.1.seen() == 2 {
+            mark("two were inside at once");
+        }
+    });
+    test(
+        "semaphore.txt",
+        &[
+            one_permit
+                .reaches(&["a thread slept"])
+                .breaks("semaphore/two-steps", "at most as many as permits")
+                .breaks("semaphore/wakes-nobody", NO_HANG),
+            two_permits.preemptions(2).reaches(&["a thread slept", "two were inside at once"]),
+        ],
+    );
+}
