@@ -6,6 +6,7 @@ mod crashes;
 mod histories;
 mod messages;
 mod partitions;
+mod resting;
 mod time;
 
 /// The chapter names tests that are there.

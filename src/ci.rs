@@ -199,6 +199,7 @@ fn trace_file(
         violation: Some(violation.clone()),
         kept_by: None,
         numbers,
+        hosted: None,
         trace,
     }
 }

@@ -240,6 +240,9 @@ fn simulated(report: &SimulateReport, lift: bool) -> String {
     for (property, count, seed) in properties {
         let _ = writeln!(text, "  \"{property}\" in {count}, first seed {seed}");
     }
+    for (seed, reason) in &report.undecided {
+        let _ = writeln!(text, "  seed {seed} is undecided: {reason}");
+    }
     let faults = report.faults.iter().map(|(kind, count)| format!("{count} {kind}"));
     let _ = writeln!(
         text,

@@ -29,7 +29,7 @@ use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
 use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::verify::Violation;
-use crate::engine::{Engines, Retold};
+use crate::engine::{Engines, Retold, Runner};
 use crate::report::svg;
 use crate::report::{Agreement, CheckReport, SimulateReport};
 use crate::world::{BadNumber, Numbers};
@@ -217,7 +217,9 @@ fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {
             let violation = Violation::new(&failure.property, failure.reason.as_str());
             let from = format!("simulate, seed {}", failure.seed);
             let (numbers, trace) = (&failure.numbers, &failure.trace);
+            let hosted = (options.runner == Runner::Madsim).then(|| report.numbers.clone());
             let file = trace_file(scenario, &from, numbers, Some(violation), trace);
+            let file = TraceFile { hosted, ..file };
             match path {
                 Some(path) => save(path, &file)?,
                 None => {
@@ -246,6 +248,7 @@ fn trace_file(
         violation,
         kept_by: None,
         numbers: numbers.clone(),
+        hosted: None,
         trace: trace.to_vec(),
     }
 }

@@ -133,6 +133,7 @@ fn draw(catalogue: &Catalogue, name: &str, numbers: &Numbers, trace: &[String]) 
         violation: None,
         kept_by: None,
         numbers: numbers.clone(),
+        hosted: None,
         trace: trace.to_vec(),
     };
     // Drawings are for traces that a person can follow.

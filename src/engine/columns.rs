@@ -12,7 +12,7 @@ use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::lift;
 use super::shrink::{self, ShrinkOptions};
-use super::simulate::{self, Run};
+use super::simulate::Run;
 use super::trace::replay;
 
 /// The kinds of fault: the columns of the matrix.
@@ -245,6 +245,7 @@ pub fn sample<P: Protocol>(
     large: &Numbers,
     fault: Fault,
     options: ColumnOptions,
+    host: super::Host<P>,
 ) -> Option<(Sampled, FirstFailure<P>)> {
     let numbers = fault.alone(large)?;
     let setup = fault.world(&build(&numbers));
@@ -254,13 +255,13 @@ pub fn sample<P: Protocol>(
     let ambient = matches!(fault, Fault::Reordering | Fault::Skew | Fault::Drift);
     let mut sampled = Sampled::default();
     for seed in 0..options.seeds {
-        let run = simulate::run(&setup, seed);
+        let run = host(&setup, seed);
         sampled.runs += 1;
         if run.violation.is_some() {
             return Some((sampled, Some((seed, run))));
         }
         let changed = if ambient {
-            simulate::run(&calm, seed).outcomes != run.outcomes
+            host(&calm, seed).outcomes != run.outcomes
         } else {
             run.changed_by_faults
         };

@@ -297,7 +297,7 @@ impl<P: Checkable> Engines for Scenario<P> {
     }
 
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported> {
-        let setup = self.setup(&file.numbers);
+        let setup = world_of(self, file, &file.numbers);
         let replayed = trace::replay(&setup, &file.trace)?;
         let (mut diagram, mut steps) =
             (diagram(&replayed.path, replayed.violation.as_ref()), replayed.steps());
@@ -313,13 +313,13 @@ impl<P: Checkable> Engines for Scenario<P> {
     }
 
     fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported> {
-        let build = |numbers: &Numbers| self.setup(numbers);
+        let build = |numbers: &Numbers| world_of(self, file, numbers);
         let nodes_min = self.card.small.nodes.min(file.numbers.nodes);
         let found = shrink::shrink(&build, &file.numbers, &file.trace, nodes_min, options)?;
         let Shrunk { smallest, before, after, tried, gave_up } = found;
         let numbers = &smallest.numbers;
         let property = &smallest.violation.property;
-        let shortest = shrink::shortest(&self.setup(numbers), property, options);
+        let shortest = shrink::shortest(&build(numbers), property, options);
         let saved = |run: shrink::Broken<P>, how: &str| TraceFile {
             from: format!("{}; {how} from {} steps", file.from, before.steps),
             violation: Some(run.violation),
@@ -348,14 +348,14 @@ impl<P: Checkable> Engines for Scenario<P> {
     fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled> {
         let build = |numbers: &Numbers| self.setup(numbers);
         let large = fine_grained(&self.card.large);
-        let (mut sampled, failed) = columns::sample(&build, &large, fault, options)?;
+        let (mut sampled, failed) = columns::sample(&build, &large, fault, options, simulate::run)?;
         let nodes_min = self.card.small.nodes.min(large.nodes);
         sampled.broken = failed.and_then(|run| columns::shrunk_evidence(&build, nodes_min, run));
         Some(sampled)
     }
 
     fn itf(&self, file: &TraceFile) -> Result<String, Unsupported> {
-        let replayed = trace::replay(&self.setup(&file.numbers), &file.trace)?;
+        let replayed = trace::replay(&world_of(self, file, &file.numbers), &file.trace)?;
         let source = format!("seedbed, {}: {}", file.scenario, file.from);
         Ok(crate::report::itf::export(&replayed.path, &source))
     }
@@ -371,19 +371,20 @@ impl<P: Checkable> Engines for Scenario<P> {
             violation: run.violation,
             kept_by: None,
             numbers: setup.numbers.clone(),
+            hosted: None,
             trace: path.unwrap_or_else(|_| words(&run.trace)),
         })
     }
 
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold {
-        retell(&self.setup(&fine_grained(numbers)), seed)
+        retell(simulate::run(&self.setup(&fine_grained(numbers)), seed))
     }
 
     fn locate(&self, file: &TraceFile) -> Result<String, Unsupported> {
-        let replayed = trace::replay(&self.setup(&file.numbers), &file.trace)?;
+        let replayed = trace::replay(&world_of(self, file, &file.numbers), &file.trace)?;
         let log = replayed.actions();
         let small = Numbers { scale: 1, ..file.numbers.clone() };
-        let setup = self.setup(&small);
+        let setup = world_of(self, file, &small);
         let floored = lift::at_scale_one(&log, file.numbers.scale);
         let lifted = lift::lift(&setup, &floored)
             .map_err(|refused| BadTrace::Disabled { step: refused.step, action: refused.action })?;
@@ -441,7 +442,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
             return self.refuse();
         }
         let setup = self.0.setup(&fine_grained(numbers));
-        let found = simulate::simulate(&setup, options, simulate::run, None);
+        let found = simulate::simulate(&setup, options, simulate::run_restless, None);
         Ok(reported(self.0.card.name, &setup, runner, found, |failure| words(&failure.trace)))
     }
 
@@ -464,7 +465,8 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
     fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled> {
         let large = fine_grained(&self.0.card.large);
         let build = |numbers: &Numbers| self.0.setup(numbers);
-        let (mut sampled, failed) = columns::sample(&build, &large, fault, options)?;
+        let (mut sampled, failed) =
+            columns::sample(&build, &large, fault, options, simulate::run_restless)?;
         sampled.broken = failed.and_then(|(seed, run)| {
             let violation = run.violation?;
             Some(BrokenCell {
@@ -487,7 +489,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
     }
 
     fn retell(&self, numbers: &Numbers, seed: u64) -> Retold {
-        retell(&self.0.setup(&fine_grained(numbers)), seed)
+        retell(simulate::run_restless(&self.0.setup(&fine_grained(numbers)), seed))
     }
 
     fn locate(&self, _: &TraceFile) -> Result<String, Unsupported> {
@@ -497,6 +499,19 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
     fn explore(&self, _: &Numbers, _: SocketAddr) -> Result<(), Unsupported> {
         self.refuse()
     }
+}
+
+/// The world of which a trace is a path, with these numbers in place of the file's.
+fn world_of<P: Protocol>(
+    scenario: &Scenario<P>,
+    file: &TraceFile,
+    numbers: &Numbers,
+) -> Arc<Setup<P>> {
+    let Some(own) = &file.hosted else { return scenario.setup(numbers) };
+    let Numbers { nodes, clients, calls, .. } = *numbers;
+    let own = (scenario.build)(&Numbers { nodes, clients, calls, ..own.clone() });
+    // The shell's programs are tasks of their own: none calls in the step that ended its last call.
+    Arc::new(Setup { numbers: numbers.clone(), eager: false, ..own })
 }
 
 /// The simulator's ticks are fine, unless somebody asks for others: then more orders are tried.
@@ -531,8 +546,7 @@ fn words<P: Protocol>(actions: &[Action<P>]) -> Vec<String> {
     actions.iter().map(Action::to_string).collect()
 }
 
-fn retell<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Retold {
-    let run = simulate::run(setup, seed);
+fn retell<P: Protocol>(run: Run<P>) -> Retold {
     let trace = words(&run.trace);
     let mut ticks = 0u64;
     let mut steps = String::new();
@@ -567,6 +581,7 @@ fn reported<P: Protocol>(
         events: found.events,
         messages: found.messages,
         violations: found.failures.into_iter().map(failed).collect(),
+        undecided: found.undecided,
         lifted: found.lifted,
         unliftable: found.unliftable,
         digest: format!("{:016x}", found.digest),

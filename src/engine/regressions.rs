@@ -193,6 +193,7 @@ fn shortest_in_small(
         violation: Some(Violation { property, reason }),
         kept_by,
         numbers: checked.numbers,
+        hosted: None,
         trace: checked.trace,
     }))
 }
@@ -225,6 +226,7 @@ fn first_failure(
                 violation: Some(Violation::new(&failure.property, failure.reason)),
                 kept_by: None,
                 numbers: failure.numbers,
+                hosted: None,
                 trace: failure.trace,
             };
             return Ok(Some((failure.seed, file)));

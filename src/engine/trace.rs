@@ -32,8 +32,12 @@ pub struct TraceFile {
     /// A scenario that keeps what this one breaks, as far as it can follow the trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_by: Option<String>,
-    /// The scenario's numbers.
+    /// The numbers of the world that the trace is a path of.
     pub numbers: Numbers,
+    /// The scenario's own numbers, where the trace is a log of the shell: that is a path of an
+    /// asynchronous world, and what was configured by drift, delays and budgets stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosted: Option<Numbers>,
     /// The actions, in words.
     pub trace: Vec<String>,
 }
@@ -106,7 +110,8 @@ impl TraceFile {
             return Err(BadTrace::Version { file, found });
         }
         let trace: TraceFile = serde_json::from_str(&text).map_err(|error| malformed(&error))?;
-        let numbers = trace.numbers.validate();
+        let own = trace.hosted.as_ref().map_or(Ok(()), Numbers::validate);
+        let numbers = trace.numbers.validate().and(own);
         numbers.map_err(|reason| BadTrace::Numbers { file: file.clone(), reason })?;
         Ok(trace)
     }

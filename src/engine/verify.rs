@@ -38,6 +38,17 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What a world shows where it comes to rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Every property of that holds; or calls are still to be made, and nothing is judged.
+    Holds,
+    /// One is broken.
+    Breaks(Violation),
+    /// The world still changed when the rounds ran out: whether this property holds is open.
+    Unsettled(&'static str),
+}
+
 /// Judges states, each distinct history once.
 pub struct Examiner<P: Protocol> {
     setup: Arc<Setup<P>>,
@@ -170,23 +181,34 @@ impl<P: Checkable> Examiner<P> {
         stuck.then(|| Violation::new(NO_DEADLOCK, "a call is open and nothing goes on but faults"))
     }
 
-    /// Settles the world, where all calls have been made, and judges the fixed point.
+    /// Settles the world, where all calls have been made, and judges the fixed point; a world that
+    /// still changes after so many rounds is said never to settle.
     pub fn at_rest(&self, world: &World<P>) -> Option<Violation> {
-        let wanted = |property: &&Property<P>| matches!(property, Property::Settled(..));
-        self.setup.properties.iter().find(wanted)?;
-        if (0..world.system.programs.len()).any(|program| world.system.unfinished(program)) {
-            return None;
+        match self.rest(world) {
+            Rest::Holds => None,
+            Rest::Breaks(violation) => Some(violation),
+            Rest::Unsettled(name) => Some(Violation::new(name, "the world never settles")),
         }
-        let settled = world.settle(ROUNDS_TO_SETTLE);
-        self.setup.properties.iter().filter(wanted).find_map(|property| match property {
-            Property::Settled(name, holds) => match &settled {
-                None => Some(Violation::new(name, "the world never settles")),
-                Some(end) if !holds(&end.system) => {
-                    Some(Violation::new(name, "the world settles on a state that breaks it"))
-                }
-                Some(_) => None,
-            },
+    }
+
+    /// Settles the world, where all calls have been made, and judges the fixed point if it is
+    /// reached.
+    pub fn rest(&self, world: &World<P>) -> Rest {
+        let settled = |property: &Property<P>| match property {
+            Property::Settled(name, holds) => Some((*name, Arc::clone(holds))),
             _ => None,
-        })
+        };
+        let mut wanted = self.setup.properties.iter().filter_map(settled).peekable();
+        let Some(first) = wanted.peek().map(|(name, _)| *name) else { return Rest::Holds };
+        if (0..world.system.programs.len()).any(|program| world.system.unfinished(program)) {
+            return Rest::Holds;
+        }
+        let Some(end) = world.settle(ROUNDS_TO_SETTLE) else { return Rest::Unsettled(first) };
+        match wanted.find(|(_, holds)| !holds(&end.system)) {
+            None => Rest::Holds,
+            Some((name, _)) => {
+                Rest::Breaks(Violation::new(name, "the world settles on a state that breaks it"))
+            }
+        }
     }
 }

@@ -134,6 +134,8 @@ pub struct SimulateReport {
     pub messages: u64,
     /// The seeds that failed.
     pub violations: Vec<FailedSeed>,
+    /// Seeds that broke nothing, and in which not everything was judged: seed and reason.
+    pub undecided: Vec<(u64, String)>,
     /// Runs whose log lifted into the checker's world.
     pub lifted: u64,
     /// Runs whose log did not: seed and step.
@@ -185,7 +187,9 @@ pub fn simulate_agrees(expect: Expect, report: &SimulateReport) -> Agreement {
         Some(property) if broken(property) => Agreement::AsExpected,
         // The seeds ran out before they met what is there.
         Some(_) if none => Agreement::Undecided,
-        None if none && report.cut_short.is_none() => Agreement::AsExpected,
+        None if none && report.cut_short.is_none() && report.undecided.is_empty() => {
+            Agreement::AsExpected
+        }
         None if none => Agreement::Undecided,
         _ => Agreement::Otherwise,
     }
@@ -251,6 +255,9 @@ impl std::fmt::Display for SimulateReport {
         }
         if failed > 5 {
             writeln!(f, "  and {} more", failed - 5)?;
+        }
+        for (seed, reason) in self.undecided.iter().take(5) {
+            writeln!(f, "  seed {seed} is undecided: {reason}")?;
         }
         for (seed, reason) in self.unliftable.iter().take(5) {
             writeln!(f, "  seed {seed} does not lift: {reason}")?;

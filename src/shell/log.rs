@@ -1,11 +1,12 @@
 //! The shell's log: what its nodes did, in the alphabet of the world.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
 use crate::protocol::{Draw, NodeId, Protocol};
-use crate::world::{Action, Clocks, Faults, Happening, Links, Numbers, Setup, Torn};
+use crate::world::{Action, Clocks, Faults, Happening, Numbers, Setup, Torn};
 
 /// Called with each action when it begins.
 pub(super) type Sink<P> = Box<dyn Fn(&Action<P>) + Send + Sync>;
@@ -25,7 +26,10 @@ struct Entries<P: Protocol> {
     nodes: Vec<Progress>,
     spent: Faults,
     furthest_jump: u32,
-    sent: u64,
+    /// How many messages each link has taken.
+    sent: BTreeMap<(NodeId, NodeId), u64>,
+    /// How many of a link's messages have arrived.
+    arrived: BTreeMap<(NodeId, NodeId), u64>,
 }
 
 /// How far a node is.
@@ -62,7 +66,8 @@ impl<P: Protocol> Log<P> {
                 nodes: vec![Progress::default(); nodes],
                 spent: Faults::default(),
                 furthest_jump: 0,
-                sent: 0,
+                sent: BTreeMap::new(),
+                arrived: BTreeMap::new(),
             }),
             begun: (0..nodes).map(|_| Notify::new()).collect(),
             sink,
@@ -115,6 +120,9 @@ impl<P: Protocol> Log<P> {
             entries.furthest_jump = entries.furthest_jump.max(passed);
             self.push(&mut entries, Happening::Jump(node, passed.cast_signed()).into());
         }
+        if let Happening::Deliver(from, to, _) = &did {
+            *entries.arrived.entry((*from, *to)).or_default() += 1;
+        }
         entries.spent.cancels += u32::from(matches!(did, Happening::Cancel(_)));
         let place = entries.actions.len();
         entries.nodes[node.index()].step = Some(Step { place, effects, performed: 0 });
@@ -134,8 +142,18 @@ impl<P: Protocol> Log<P> {
     }
 
     /// A message has left a node.
-    pub(super) fn sent(&self) {
-        self.entries().sent += 1;
+    pub(super) fn sent(&self, from: NodeId, to: NodeId) {
+        *self.entries().sent.entry((from, to)).or_default() += 1;
+    }
+
+    /// The number of the next message that a link takes.
+    pub(super) fn next_sent(&self, from: NodeId, to: NodeId) -> u64 {
+        self.entries().sent.get(&(from, to)).copied().unwrap_or(0)
+    }
+
+    /// The number of the next message that may arrive on a FIFO link.
+    pub(super) fn next_arrival(&self, from: NodeId, to: NodeId) -> u64 {
+        self.entries().arrived.get(&(from, to)).copied().unwrap_or(0)
     }
 
     fn push(&self, entries: &mut Entries<P>, action: Action<P>) {
@@ -192,7 +210,7 @@ impl<P: Protocol> Log<P> {
 
     /// How many messages have been sent.
     pub(super) fn messages(&self) -> u64 {
-        self.entries().sent
+        self.entries().sent.values().sum()
     }
 
     /// The whole log, and the asynchronous world of which it must be a path.
@@ -206,8 +224,8 @@ impl<P: Protocol> Log<P> {
 }
 
 /// The same scenario where anything that waits may wait for any time, with budgets for the faults
-/// that happened. What was lost or cut off is still in flight there, a pause is no more than
-/// slowness, and links are unordered, since datagrams are.
+/// that happened. What was lost or cut off is still in flight there, and a pause is no more than
+/// slowness. Programs are tasks of their own, so none calls in the step that ended its last call.
 fn asynchronous<P: Protocol>(setup: &Setup<P>, spent: &Faults, jump: u32) -> Setup<P> {
     let own = &setup.numbers.faults;
     let faults = Faults {
@@ -225,7 +243,7 @@ fn asynchronous<P: Protocol>(setup: &Setup<P>, spent: &Faults, jump: u32) -> Set
         faults,
         ..setup.numbers.clone()
     };
-    Setup { numbers, links: Links::Unordered, eager: false, ..setup.clone() }
+    Setup { numbers, eager: false, ..setup.clone() }
 }
 
 fn taken(draws: &[Draw]) -> Vec<u32> {

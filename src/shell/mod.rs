@@ -14,8 +14,10 @@
 //! answered a call twice, delivered what was never sent or woke up with a wrong disk would be
 //! refused.
 //!
-//! Links are unordered here, also where one asks for FIFO links, and nothing that the network
-//! loses is sent again: a protocol that needs either is not to be hosted.
+//! Nothing that the network loses is sent again. Messages are numbered on their link; where a
+//! scenario asks for FIFO links, one that overtakes others waits for them, and if one of those was
+//! lost it waits for ever: what was lost is still in flight in the asynchronous world, and a FIFO
+//! link carries nothing past it. On real sockets a scenario with FIFO links is refused.
 //!
 //! What the shell assumes: datagrams may be lost, late and out of order, but are not duplicated
 //! and not corrupted without notice; a file that has been synced keeps its bytes.

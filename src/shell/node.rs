@@ -21,7 +21,7 @@ use super::socket::Socket;
 use crate::protocol::{
     CallId, Chance, Delay, Effect, Input, NodeId, Outbox, Outcome, Protocol, Reading,
 };
-use crate::world::{Happening, Setup};
+use crate::world::{Happening, Links, Setup};
 
 /// How long a scenario's unit of time is.
 pub(super) const UNIT: Duration = Duration::from_millis(10);
@@ -44,8 +44,8 @@ pub(super) struct Home<P: Protocol> {
 
 /// What comes into a node.
 pub(super) enum Arrival<P: Protocol> {
-    /// A message from a node.
-    Message(NodeId, P::Msg),
+    /// A message from a node, with its number on the link.
+    Message(NodeId, u64, P::Msg),
     /// A timer has run down; it counts if it has not been armed anew since.
     Timer(P::Timer, u64),
     /// A call, and where its answers go.
@@ -71,6 +71,8 @@ struct Node<P: Protocol> {
     timers: BTreeMap<P::Timer, Armed>,
     generation: u64,
     callers: BTreeMap<CallId, UnboundedSender<Answer<P::Ret>>>,
+    /// What has overtaken others on a FIFO link, and has to wait for them.
+    early: BTreeMap<(NodeId, u64), P::Msg>,
     chance: Chance,
     clock: ChaCha8Rng,
 }
@@ -95,8 +97,8 @@ pub(super) async fn run<P: Protocol>(home: Home<P>) -> io::Result<()> {
 /// datagram may lose one.
 async fn hear<P: Protocol>(socket: Arc<Socket>, inbox: UnboundedSender<Arrival<P>>) {
     loop {
-        let (from, msg) = socket.receive().await;
-        if inbox.send(Arrival::Message(from, msg)).is_err() {
+        let (from, number, msg) = socket.receive().await;
+        if inbox.send(Arrival::Message(from, number, msg)).is_err() {
             return;
         }
     }
@@ -132,6 +134,7 @@ async fn boot<P: Protocol>(
         timers: BTreeMap::new(),
         generation: 0,
         callers: BTreeMap::new(),
+        early: BTreeMap::new(),
         chance: out.chance,
         clock,
     };
@@ -151,10 +154,11 @@ impl<P: Protocol> Node<P> {
     async fn take(&mut self, arrival: Arrival<P>) -> io::Result<()> {
         let me = self.home.me;
         match arrival {
-            Arrival::Message(from, msg) => {
-                let did = Happening::Deliver(from, me, msg.clone());
-                self.step(did, Input::Recv(from, msg)).await
+            Arrival::Message(from, number, msg) if self.home.setup.links == Links::Fifo => {
+                self.early.insert((from, number), msg);
+                self.take_in_order(from).await
             }
+            Arrival::Message(from, _, msg) => self.receive(from, msg).await,
             Arrival::Timer(timer, generation) => {
                 if self.timers.get(&timer).is_none_or(|armed| armed.generation != generation) {
                     return Ok(());
@@ -179,6 +183,21 @@ impl<P: Protocol> Node<P> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes what a FIFO link has brought, as far as nothing before it is missing. What is missing
+    /// for good holds up the link for ever, as one that is still in flight does in the world.
+    async fn take_in_order(&mut self, from: NodeId) -> io::Result<()> {
+        loop {
+            let next = self.home.log.next_arrival(from, self.home.me);
+            let Some(msg) = self.early.remove(&(from, next)) else { return Ok(()) };
+            self.receive(from, msg).await?;
+        }
+    }
+
+    async fn receive(&mut self, from: NodeId, msg: P::Msg) -> io::Result<()> {
+        let did = Happening::Deliver(from, self.home.me, msg.clone());
+        self.step(did, Input::Recv(from, msg)).await
     }
 
     async fn step(&mut self, did: Happening<P>, input: Input<P>) -> io::Result<()> {
@@ -218,12 +237,14 @@ impl<P: Protocol> Node<P> {
             }
             Effect::Sync => self.disk.sync().await?,
             Effect::Send(to, msg) => {
-                if to == self.home.me {
-                    let _ = self.inbox.send(Arrival::Message(to, msg));
+                let me = self.home.me;
+                let number = self.home.log.next_sent(me, to);
+                if to == me {
+                    let _ = self.inbox.send(Arrival::Message(to, number, msg));
                 } else {
-                    self.socket.send(to, &msg).await;
+                    self.socket.send(to, number, &msg).await;
                 }
-                self.home.log.sent();
+                self.home.log.sent(me, to);
             }
             Effect::Arm(timer, delay) => self.arm(timer, delay),
             Effect::Disarm(timer) => {

@@ -33,10 +33,10 @@ impl Socket {
         Ok(Socket { udp, me, peers: peers.to_vec() })
     }
 
-    /// Sends a message. What the network makes of it is not known: it may be lost, and so an error
+    /// Sends a message, with its number on the link. What the network makes of it is not known: it may be lost, and so an error
     /// of the network is no error here.
-    pub(super) async fn send(&self, to: NodeId, msg: &impl Serialize) {
-        let datagram = encode(&(self.me, msg));
+    pub(super) async fn send(&self, to: NodeId, number: u64, msg: &impl Serialize) {
+        let datagram = encode(&(self.me, number, msg));
         assert!(datagram.len() <= LONGEST, "a message of {} bytes is no datagram", datagram.len());
         let to = self.peers[to.index()];
         #[cfg(madsim)]
@@ -45,15 +45,17 @@ impl Socket {
         let _ = self.udp.send_to(&datagram, to).await;
     }
 
-    /// Waits for the next message, and says whose it is. A datagram that is no message of a peer
+    /// Waits for the next message, and says whose it is and its number. A datagram that is no message of a peer
     /// is dropped.
-    pub(super) async fn receive<M: DeserializeOwned>(&self) -> (NodeId, M) {
+    pub(super) async fn receive<M: DeserializeOwned>(&self) -> (NodeId, u64, M) {
         let mut buffer = vec![0; LONGEST];
         loop {
             let Ok((length, sender)) = self.udp.recv_from(&mut buffer).await else { continue };
-            let Some((from, msg)) = decode::<(NodeId, M)>(&buffer[..length]) else { continue };
+            let Some((from, number, msg)) = decode::<(NodeId, u64, M)>(&buffer[..length]) else {
+                continue;
+            };
             if self.peers.get(from.index()) == Some(&sender) {
-                return (from, msg);
+                return (from, number, msg);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::client::{self, Door};
 use super::log::Log;
 use super::node::{self, Home};
 use crate::protocol::{NodeId, ProcessId, Protocol};
-use crate::world::{Action, Setup};
+use crate::world::{Action, Links, Setup};
 
 /// Where a node lives.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,8 @@ pub struct Place<'a> {
 /// that goes on at another node stops here, since it has no way into another process.
 ///
 /// # Errors
-/// If the address or the disk can't be used.
+/// If the address or the disk can't be used, or the scenario needs FIFO links: nobody remembers
+/// here how far a link was before its node crashed.
 pub fn serve<P: Protocol>(
     setup: &Arc<Setup<P>>,
     place: Place<'_>,
@@ -42,6 +43,10 @@ pub fn serve<P: Protocol>(
     if place.peers.len() != nodes || place.me.index() >= nodes {
         let reason = format!("{} among {} addresses, of {nodes}", place.me, place.peers.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    if setup.links == Links::Fifo {
+        let reason = "the scenario needs FIFO links, and datagrams keep no order";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
     let tell: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(tell);
     let told = Arc::clone(&tell);

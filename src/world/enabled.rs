@@ -151,7 +151,7 @@ impl<P: Checkable> World<P> {
     }
 
     /// Whether the arrival of a message is a transition, for some of the draws.
-    fn changes(&self, flight: &Flight<P::Msg>) -> bool {
+    pub(super) fn changes(&self, flight: &Flight<P::Msg>) -> bool {
         !self.may_stay(flight.from, flight.to) || self.arrivals(flight).any(|probe| probe.changes)
     }
 

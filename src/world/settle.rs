@@ -1,22 +1,30 @@
 //! Where a world comes to rest: faults stop, everything heals, and then fair rounds run until they
 //! change nothing any more. "Nothing in flight" would never come under periodic gossip, so rest is
-//! a fixed point of the nodes' states: what they go on sending each other does not count.
+//! a fixed point of the nodes' states: what they go on sending each other does not count, once
+//! the very same has arrived and changed nothing.
 //!
 //! Every step of the way is a step that this world may take, in time: a timer fires when it is due
 //! and not before. So whatever is wrong where a world has come to rest can really happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::{Checkable, NodeId, Protocol};
 
 use super::action::{Action, Happening};
-use super::{Faults, Interval, Status, Waiting, World};
+use super::{Faults, Flight, Interval, Status, Topic, Waiting, World};
 
 /// How often messages may answer messages before a timer has its turn.
 const ANSWERS: usize = 64;
 
+/// How often something may happen in a round without time passing: more often, and time stands
+/// still for ever.
+const AT_ONCE: usize = 1_000;
+
 /// A timer: its node and its name.
 type Timer<P> = (NodeId, <P as Protocol>::Timer);
+
+/// A message: who sent it, whom it is for, and what it says.
+type Message<P> = (NodeId, NodeId, <P as Protocol>::Msg);
 
 /// What a round still owes a timer.
 struct Debt {
@@ -27,18 +35,32 @@ struct Debt {
     ticks: u32,
 }
 
+/// What has happened, and changed no node's state, since one last changed.
+struct InVain<P: Protocol> {
+    arrived: BTreeSet<Message<P>>,
+    fired: BTreeSet<Timer<P>>,
+}
+
 impl<P: Checkable> World<P> {
     /// Where this world comes to rest, calling nothing more; `None` if it does not within so many
-    /// rounds. In a fair round every message arrives, and every timer fires when due, once for
-    /// each value that it may draw. A world rests when two rounds in a row change no node's
-    /// state: what the first one has sent has then arrived in the second.
+    /// rounds. In a fair round every message that was in flight when it began arrives, and every
+    /// timer that was armed fires when due, once for each value that it may draw. A world rests
+    /// when nothing is in flight or armed but what has arrived or fired before, and no node's
+    /// state has changed since, with all clocks at their horizon: all that is to come has then been
+    /// seen to change nothing.
     pub fn settle(&self, rounds: usize) -> Option<World<P>> {
         let mut world = self.clone();
         world.recover();
-        let mut quiet = 0;
+        let mut in_vain = InVain::nothing();
         for _ in 0..rounds {
-            quiet = if world.fair_round() { 0 } else { quiet + 1 };
-            if quiet == 2 {
+            let armed: Vec<_> = world.waiting.armed().map(|(timer, _)| timer).collect();
+            let clocks_run = world.clock_ticks() > 0;
+            if world.fair_round(&mut in_vain.arrived)? || clocks_run {
+                in_vain = InVain::nothing();
+                continue;
+            }
+            in_vain.fired.extend(armed);
+            if world.rests(&in_vain) {
                 return Some(world);
             }
         }
@@ -60,42 +82,79 @@ impl<P: Checkable> World<P> {
         }
     }
 
-    /// Runs one fair round, and says whether it changed a node's state.
-    fn fair_round(&mut self) -> bool {
-        let timers = self.waiting.timers.iter();
-        let mut owed: BTreeMap<Timer<P>, Debt> = timers
-            .map(|(node, name, wait, _)| ((*node, name.clone()), Debt::of(wait.life())))
-            .collect();
-        let mut changed = self.deliver_all();
-        while !owed.is_empty() {
+    /// Whether all that is still to come has happened before, in vain.
+    fn rests(&self, in_vain: &InVain<P>) -> bool {
+        let arrived = |f: &Flight<P::Msg>| {
+            in_vain.arrived.contains(&(f.from, f.to, f.msg.clone()))
+                || f.wait.ready() && !self.changes(f)
+        };
+        self.waiting.armed().all(|(timer, _)| in_vain.fired.contains(&timer))
+            && self.arriving().all(arrived)
+    }
+
+    /// The messages that will arrive: those for a node that never joined wait for ever.
+    fn arriving(&self) -> impl Iterator<Item = &Flight<P::Msg>> {
+        let flights = self.waiting.flights.iter();
+        flights.filter(|flight| self.system.node(flight.to).status == Status::Up)
+    }
+
+    /// How many ticks the nodes' clocks still run.
+    fn clock_ticks(&self) -> u32 {
+        let setup = &self.system.setup;
+        if setup.timed() { setup.ticks(setup.numbers.horizon) - self.system.now } else { 0 }
+    }
+
+    /// Runs one fair round, and says whether it changed a node's state; `None` if time stands still
+    /// in it. Adds what arrives to `arrived`.
+    fn fair_round(&mut self, arrived: &mut BTreeSet<Message<P>>) -> Option<bool> {
+        let armed = self.waiting.armed();
+        let mut owed: BTreeMap<Timer<P>, Debt> =
+            armed.map(|(timer, wait)| (timer, Debt::of(wait.life()))).collect();
+        let flights = self.arriving().map(|flight| flight.wait.lo);
+        let mut ticks_owed = flights.max().unwrap_or(0).max(self.clock_ticks());
+        let mut changed = self.deliver_all(arrived);
+        let mut at_once = 0;
+        while !owed.is_empty() || ticks_owed > 0 {
             changed |= self.fire_all(&mut owed);
-            changed |= self.deliver_all();
+            changed |= self.deliver_all(arrived);
             let ticks = self.pass_time();
-            changed |= ticks > 0 && self.deliver_all();
+            changed |= ticks > 0 && self.deliver_all(arrived);
             owed.retain(|timer, debt| {
                 debt.ticks = debt.ticks.saturating_sub(ticks);
                 let wait = self.waiting.wait(timer);
                 wait.is_some_and(|wait| wait.ready() || debt.ticks > 0)
             });
+            ticks_owed = ticks_owed.saturating_sub(ticks);
+            at_once = if ticks > 0 { 0 } else { at_once + 1 };
+            if at_once > AT_ONCE {
+                return None;
+            }
         }
-        changed
+        Some(changed)
     }
 
     /// Delivers what can arrive now, and what is sent in answer.
-    fn deliver_all(&mut self) -> bool {
+    fn deliver_all(&mut self, arrived: &mut BTreeSet<Message<P>>) -> bool {
         let mut changed = false;
-        for _ in 0..ANSWERS {
-            let mut deliveries = self.actions();
-            deliveries.retain(|action| matches!(action.did, Happening::Deliver(..)));
+        // On a FIFO link a sweep delivers one message.
+        for _ in 0..ANSWERS.max(self.waiting.flights.len()) {
+            let mut deliveries = Vec::new();
+            for n in 0..self.waiting.flights.len() {
+                self.actions_about(Topic::Arrival(n), &mut deliveries);
+            }
             deliveries.dedup_by(|next, first| next.did == first.did);
             if deliveries.is_empty() {
                 break;
             }
             for delivery in deliveries {
                 // An earlier one of this sweep may have left it without effect.
-                if !self.is_no_op(&delivery) {
-                    changed |= self.act(delivery);
+                if self.is_no_op(&delivery) {
+                    continue;
                 }
+                if let Happening::Deliver(from, to, msg) = &delivery.did {
+                    arrived.insert((*from, *to, msg.clone()));
+                }
+                changed |= self.act(delivery);
             }
         }
         changed
@@ -109,7 +168,8 @@ impl<P: Checkable> World<P> {
         due.retain(|timer| self.system.setup.timed() || owed.contains_key(timer));
         let mut changed = false;
         for timer in due {
-            let mut firings = self.actions();
+            let mut firings = Vec::new();
+            self.actions_about(Topic::Timers(timer.0), &mut firings);
             let name = Happening::Fire(timer.0, timer.1.clone());
             firings.retain(|action| action.did == name);
             // How many there are depends on the state, and an earlier step may have disarmed it.
@@ -154,7 +214,18 @@ impl Debt {
     }
 }
 
+impl<P: Protocol> InVain<P> {
+    fn nothing() -> Self {
+        InVain { arrived: BTreeSet::new(), fired: BTreeSet::new() }
+    }
+}
+
 impl<P: Protocol> Waiting<P> {
+    /// The armed timers, and how long they wait.
+    fn armed(&self) -> impl Iterator<Item = (Timer<P>, Interval)> {
+        self.timers.iter().map(|(node, name, wait, _)| ((*node, name.clone()), *wait))
+    }
+
     /// How long a timer still waits, if it is armed.
     fn wait(&self, (at, name): &Timer<P>) -> Option<Interval> {
         let mut timers = self.timers.iter();

@@ -284,30 +284,31 @@ impl<P: Protocol> System<P> {
     /// What a program would call now, if it is idle and the node takes inputs.
     pub fn next_call(&self, program: usize) -> Option<(NodeId, P::Op)> {
         self.seen.note(Part::Calls);
-        let caller = &self.programs[program];
-        if caller.open.is_some() {
+        if self.programs[program].open.is_some() {
             return None;
         }
-        let turn = Turn {
-            program: u16::try_from(program).expect("numbers are validated"),
-            process: caller.process,
-            number: caller.made,
-            last: caller.last.as_ref().map(|(op, outcome)| (op, outcome)),
-        };
-        let (node, op) = (self.setup.script)(&turn)?;
+        let (node, op) = self.scripted(program)?;
         (self.node(node).status == Status::Up).then_some((node, op))
     }
 
     /// Whether a program has an open call, or would make one if its node were up.
     pub fn unfinished(&self, program: usize) -> bool {
+        self.programs[program].open.is_some() || self.scripted(program).is_some()
+    }
+
+    /// Where a program without an open call makes the next, once the node takes inputs.
+    pub fn next_node(&self, program: usize) -> Option<NodeId> {
+        self.scripted(program).map(|(node, _)| node)
+    }
+
+    fn scripted(&self, program: usize) -> Option<(NodeId, P::Op)> {
         let caller = &self.programs[program];
-        let turn = Turn {
+        (self.setup.script)(&Turn {
             program: u16::try_from(program).expect("numbers are validated"),
             process: caller.process,
             number: caller.made,
             last: caller.last.as_ref().map(|(op, outcome)| (op, outcome)),
-        };
-        caller.open.is_some() || (self.setup.script)(&turn).is_some()
+        })
     }
 
     /// Changes a node's clock, in units.

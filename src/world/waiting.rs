@@ -188,6 +188,26 @@ impl<P: Protocol> World<P> {
     }
 }
 
+impl<P: Protocol> World<P> {
+    /// A world in which this waits beside a system: messages in the order in which they were sent,
+    /// and each timer with how long it waits and its longest length in units. No call is open, and
+    /// no node is paused.
+    pub fn of(
+        system: System<P>,
+        mut flights: Vec<Flight<P::Msg>>,
+        mut timers: Vec<(NodeId, P::Timer, Interval, u32)>,
+    ) -> World<P> {
+        let setup = Arc::clone(&system.setup);
+        match setup.links {
+            Links::Fifo => flights.sort_by_key(|flight| (flight.from, flight.to)),
+            Links::Unordered => flights.sort(),
+        }
+        timers.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        let patience = vec![None; system.programs.len()];
+        World { waiting: Waiting::with(&setup, flights, timers, patience, Vec::new()), system }
+    }
+}
+
 impl<P: Protocol + Clone> World<P> {
     /// The world after an action.
     ///

@@ -6,13 +6,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::engine::lift::{Lifted, lift};
-use crate::engine::verify::{Examiner, Violation};
-use crate::protocol::Checkable;
+use crate::engine::verify::{Examiner, Rest, Violation};
+use crate::protocol::{Checkable, NodeId};
 use crate::shell::{self, ShellRun, Tally};
-use crate::world::{Digest, Setup, World};
+use crate::world::{Digest, Setup, System, World};
 
 use super::Run;
-use super::run::{CALLS_RETURN, outcomes};
+use super::run::{CALLS_RETURN, GAVE_UP, outcomes, unsettled};
 
 /// Hosts one seed on madsim.
 ///
@@ -27,6 +27,7 @@ pub fn hosted<P: Checkable>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
         events: log.len() as u64,
         messages: tally.carried,
         violation: None,
+        undecided: None,
         faults: faults(&tally),
         changed_by_faults: false,
         marks: BTreeSet::new(),
@@ -36,7 +37,7 @@ pub fn hosted<P: Checkable>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
     };
     if let Ok(lifted) = lift(&world, &run.trace) {
         run.outcomes = outcomes(&lifted.world.system);
-        run.violation = judge(&world, &lifted, &mut run.marks);
+        judge(&lifted, &mut run);
     }
     // madsim loses at a rate and without a budget: in the storm, what it cuts off, and what
     // reaches a node that is down. A protocol that resends so often and no more may run dry.
@@ -61,27 +62,45 @@ fn faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
     happened.map(|(kind, count)| (kind, u64::from(count))).collect()
 }
 
-/// Walks a lifted path once more, and judges every state on it and the history at its end.
-fn judge<P: Checkable>(
-    setup: &Arc<Setup<P>>,
-    lifted: &Lifted<P>,
-    marks: &mut BTreeSet<&'static str>,
-) -> Option<Violation> {
-    let examiner = Examiner::new(setup);
-    let mut starts = World::starts(setup);
+/// Walks a lifted path once more, and judges every state on it, the history at its end, and what
+/// its last world settles on.
+fn judge<P: Checkable>(lifted: &Lifted<P>, run: &mut Run<P>) {
+    let examiner = Examiner::new(&run.world);
+    let mut starts = World::starts(&run.world);
     let start = starts.find(|(_, action)| *action == lifted.path[0]);
     let (mut world, _) = start.expect("a lifted path begins where a world starts");
+    run.violation = judge_state(&examiner, &world.system, None);
     for action in &lifted.path[1..] {
+        if run.violation.is_some() {
+            return;
+        }
         world.unshare(action);
         world.apply(action).expect("a lifted path can be walked");
-        marks.extend(world.waiting.marks.drain(..).map(|(_, mark)| mark.name));
-        let node = action.node();
-        let broken = examiner
-            .system(&world.system)
-            .or_else(|| node.and_then(|node| examiner.node(&world.system, node)));
-        if broken.is_some() {
-            return broken;
+        run.marks.extend(world.waiting.marks.drain(..).map(|(_, mark)| mark.name));
+        run.violation = judge_state(&examiner, &world.system, action.node());
+    }
+    if run.violation.is_none() {
+        run.violation = examiner.history(&world.system.history);
+    }
+    if examiner.undecided() > 0 {
+        run.undecided = Some(GAVE_UP.to_owned());
+    }
+    if run.violation.is_none() {
+        match examiner.rest(&world) {
+            Rest::Holds => {}
+            Rest::Breaks(violation) => run.violation = Some(violation),
+            Rest::Unsettled(name) => run.undecided = Some(unsettled(name)),
         }
     }
-    examiner.history(&world.system.history)
+}
+
+/// Judges a state after an action that changed one node, or nobody knows which.
+fn judge_state<P: Checkable>(
+    examiner: &Examiner<P>,
+    system: &System<P>,
+    changed: Option<NodeId>,
+) -> Option<Violation> {
+    let all = NodeId::all(system.setup.nodes());
+    let mut nodes = all.filter(|node| changed.is_none_or(|changed| changed == *node));
+    examiner.system(system).or_else(|| nodes.find_map(|node| examiner.node(system, node)))
 }

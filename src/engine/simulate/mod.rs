@@ -18,7 +18,7 @@ use std::time::Instant;
 
 #[cfg(madsim)]
 pub use hosted::hosted;
-pub use run::{CALLS_RETURN, Run, run};
+pub use run::{CALLS_RETURN, Run, run, run_restless};
 
 use crate::protocol::Protocol;
 use crate::world::{Action, Digest, Setup};
@@ -67,6 +67,8 @@ pub struct Simulated<P: Protocol> {
     pub messages: u64,
     /// The seeds that failed, in order.
     pub failures: Vec<Failure<P>>,
+    /// The seeds that broke nothing, and in which not everything was judged: seed and reason.
+    pub undecided: Vec<(u64, String)>,
     /// How many logs lifted.
     pub lifted: u64,
     /// The logs that did not lift: seed and reason.
@@ -182,6 +184,7 @@ fn gather<P: Protocol>(
         events: 0,
         messages: 0,
         failures: Vec::new(),
+        undecided: Vec::new(),
         lifted: 0,
         unliftable: Vec::new(),
         digest: 0,
@@ -212,6 +215,9 @@ fn gather<P: Protocol>(
             None => {}
         }
         whole.nondeterministic.extend(part.differs.map(|event| (seed, event)));
+        if run.violation.is_none() {
+            whole.undecided.extend(run.undecided.map(|reason| (seed, reason)));
+        }
         if let Some(violation) = run.violation {
             let (trace, world) = (run.trace, run.world);
             whole.failures.push(Failure { seed, violation, trace, world });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
-use crate::world::{Clocks, Links, Pending, Setup};
+use crate::world::{Clocks, Flight, Interval, Links, Pending, Setup, System, World};
 
 use super::faults::{below, chance};
 
@@ -250,6 +250,32 @@ impl<P: Protocol> Queue<P> {
         let Armed { node, timer, .. } = self.timers[slot as usize].take()?;
         self.armed[node.index()].retain(|armed| *armed != slot);
         Some((node, timer))
+    }
+
+    /// The world in which all this waits beside a system, each thing for exactly as long as here.
+    pub fn world(&self, system: System<P>) -> World<P> {
+        let setup = &self.setup;
+        let exactly = |due: u64| {
+            let left = u32::try_from(due.saturating_sub(self.now)).unwrap_or(Interval::FOREVER - 1);
+            Interval { lo: left, hi: left }
+        };
+        let wait = |m: &Message<P::Msg>| match setup.numbers.delay {
+            None if m.from != m.to => Interval::ANY_TIME,
+            _ if !setup.timed() => Interval::ANY_TIME,
+            _ => exactly(m.queued.0),
+        };
+        let mut messages: Vec<_> = self.messages.iter().flatten().collect();
+        messages.sort_by_key(|message| message.queued);
+        let flights = messages.into_iter().map(|message| {
+            let Message { from, to, ref msg, .. } = *message;
+            Flight { from, to, msg: msg.clone(), wait: wait(message) }
+        });
+        let timers = self.timers.iter().flatten().map(|armed| {
+            let wait = if setup.timed() { exactly(armed.due) } else { Interval::ANY_TIME };
+            let length = if setup.stopwatch { armed.delay.hi } else { 0 };
+            (armed.node, armed.timer.clone(), wait, length)
+        });
+        World::of(system, flights.collect(), timers.collect())
     }
 
     fn slot_of(&self, node: NodeId, timer: &P::Timer) -> Option<usize> {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::engine::verify::{Examiner, Violation};
-use crate::protocol::{CallId, Chance, Input, NodeId, Outbox, Protocol};
+use crate::engine::verify::{Examiner, Rest, Violation};
+use crate::protocol::{CallId, Chance, Checkable, Input, NodeId, Outbox, Protocol};
 use crate::world::{
-    Action, Cut, Digest, Happening, InFlight, Property, Setup, Status, System, Tearing, Torn,
+    Action, Cut, Digest, Happening, InFlight, Property, Setup, Status, System, Tearing, Torn, World,
 };
 
 use super::faults::{Plan, Planned, below, chance, pick};
@@ -32,6 +32,8 @@ pub struct Run<P: Protocol> {
     pub messages: u64,
     /// What was broken first.
     pub violation: Option<Violation>,
+    /// What is open, where nothing was broken and not everything was judged.
+    pub undecided: Option<String>,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<&'static str, u64>,
     /// Whether some call ended otherwise than it would have without the faults.
@@ -44,11 +46,28 @@ pub struct Run<P: Protocol> {
     pub world: Arc<Setup<P>>,
 }
 
+/// Judges a world where it comes to rest.
+type AtRest<P> = fn(&Examiner<P>, &World<P>) -> Rest;
+
 /// Runs one seed, and, if faults happened, once more without them, to see whether they mattered.
-pub fn run<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
-    let mut with = Simulator::new(setup, seed).run();
+pub fn run<P: Checkable>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
+    with_and_without_faults(setup, seed, Some(Examiner::rest))
+}
+
+/// The same for a protocol whose states can't be compared: whether a world has come to rest can't
+/// be told.
+pub fn run_restless<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
+    with_and_without_faults(setup, seed, None)
+}
+
+fn with_and_without_faults<P: Protocol>(
+    setup: &Arc<Setup<P>>,
+    seed: u64,
+    at_rest: Option<AtRest<P>>,
+) -> Run<P> {
+    let mut with = Simulator::new(setup, seed).run(at_rest);
     if !with.faults.is_empty() {
-        let without = Simulator::new(setup, seed).without_faults().run();
+        let without = Simulator::new(setup, seed).without_faults().run(None);
         with.changed_by_faults = without.outcomes != with.outcomes;
     }
     with
@@ -106,6 +125,7 @@ impl<P: Protocol> Simulator<P> {
                 events: 0,
                 messages: 0,
                 violation: None,
+                undecided: None,
                 faults: BTreeMap::new(),
                 changed_by_faults: false,
                 marks: BTreeSet::new(),
@@ -120,7 +140,7 @@ impl<P: Protocol> Simulator<P> {
         Simulator { plan: self.plan.without_faults(), keeps_log: false, ..self }
     }
 
-    fn run(mut self) -> Run<P> {
+    fn run(mut self, at_rest: Option<AtRest<P>>) -> Run<P> {
         self.system.start(&mut self.out, &mut self.queue);
         self.log(Happening::Start, None, None);
         for program in 0..self.system.programs.len() {
@@ -131,7 +151,7 @@ impl<P: Protocol> Simulator<P> {
         self.until_done(most);
         self.heal();
         self.until_done(self.handled + most);
-        self.conclude()
+        self.conclude(at_rest)
     }
 
     /// Handles what falls due until all programs are done and every planned fault has happened, or
@@ -331,10 +351,13 @@ impl<P: Protocol> Simulator<P> {
             self.run.marks.insert(mark.name);
         }
         if self.judges_state && self.run.violation.is_none() {
+            // A world starts with all of its nodes at once.
+            let starts = self.run.events == 1;
+            let mut of = NodeId::all(self.setup.nodes()).filter(|n| starts || node == Some(*n));
             self.run.violation = self
                 .examiner
                 .system(&self.system)
-                .or_else(|| node.and_then(|node| self.examiner.node(&self.system, node)));
+                .or_else(|| of.find_map(|node| self.examiner.node(&self.system, node)));
         }
     }
 
@@ -514,7 +537,8 @@ impl<P: Protocol> Simulator<P> {
         *self.run.faults.entry(kind).or_default() += 1;
     }
 
-    /// Ends all faults: from here on, what was promised for the end must come.
+    /// Ends all faults, and lets the nodes join that have not: from here on, what was promised for
+    /// the end must come.
     fn heal(&mut self) {
         if self.run.violation.is_some() {
             return;
@@ -530,6 +554,10 @@ impl<P: Protocol> Simulator<P> {
                     self.log(Happening::Resume(node), None, None);
                 }
                 Status::Down => self.boot(node, Happening::Restart(node)),
+                Status::Absent if self.system.left.joins > 0 => {
+                    self.system.left.joins -= 1;
+                    self.boot(node, Happening::Join(node));
+                }
                 Status::Up | Status::Absent => {}
             }
         }
@@ -537,33 +565,68 @@ impl<P: Protocol> Simulator<P> {
     }
 
     /// Judges what only the end shows.
-    fn conclude(mut self) -> Run<P> {
+    fn conclude(mut self, at_rest: Option<AtRest<P>>) -> Run<P> {
         if self.run.violation.is_none() {
             self.run.violation = self.examiner.history(&self.system.history);
         }
-        if self.run.violation.is_none() && self.programs_done() {
-            self.run.violation = self.settled();
+        if self.examiner.undecided() > 0 {
+            self.run.undecided = Some(GAVE_UP.to_owned());
+        }
+        if self.run.violation.is_none() && self.keeps_log && self.programs_done() {
+            self.judge_rest(at_rest);
         }
         if self.run.violation.is_none() && self.setup.finishes && !self.programs_done() {
-            let open = self.system.programs.iter().filter_map(|program| program.open);
-            let open = open.map(|(call, node)| format!("{call} is open at {node}"));
-            let open = open.collect::<Vec<_>>().join(", ");
-            self.run.violation = Some(Violation::new(CALLS_RETURN, open));
+            self.run.violation = Some(Violation::new(CALLS_RETURN, waiting(&self.system)));
         }
         self.run.digest = self.digest.finish();
         self.run.outcomes = outcomes(&self.system);
         self.run
     }
 
-    /// Judges the settled state: the run went on, after healing, until its limit of events.
-    fn settled(&self) -> Option<Violation> {
-        self.setup.properties.iter().find_map(|property| match property {
-            Property::Settled(name, holds) if !holds(&self.system) => {
-                Some(Violation::new(name, "the world settles on a state that breaks it"))
+    /// Lets the world come to rest, as the checker does, and judges what it settles on. The run has
+    /// gone on, after healing, until its limit of events; it may not have come to rest by then.
+    fn judge_rest(&mut self, at_rest: Option<AtRest<P>>) {
+        if !self.settles() {
+            return;
+        }
+        let rest = at_rest.map(|judge| {
+            let world = self.queue.world(self.system.clone());
+            judge(&self.examiner, &world)
+        });
+        match rest {
+            Some(Rest::Holds) => {}
+            Some(Rest::Breaks(violation)) => self.run.violation = Some(violation),
+            Some(Rest::Unsettled(name)) => self.run.undecided = Some(unsettled(name)),
+            None => {
+                let reason = "states that can't be compared are never seen to come to rest";
+                self.run.undecided = Some(reason.to_owned());
             }
-            _ => None,
-        })
+        }
     }
+}
+
+/// What is open where a judge gave up.
+pub const GAVE_UP: &str = "a judge gave up on the history";
+
+/// What is open where a world did not come to rest.
+pub fn unsettled(property: &str) -> String {
+    format!("{property}: the world did not come to rest")
+}
+
+/// Which programs are not done, and what each waits for.
+fn waiting<P: Protocol>(system: &System<P>) -> String {
+    let unfinished = (0..system.programs.len()).filter(|program| system.unfinished(*program));
+    let reasons = unfinished.map(|n| match system.programs[n].open {
+        Some((call, node)) => format!("{call} is open at {node}"),
+        None => match system.next_node(n) {
+            Some(node) => {
+                let status = system.node(node).status;
+                format!("program {n} is to call {node}, which is {status:?}")
+            }
+            None => format!("program {n} is not done"),
+        },
+    });
+    reasons.collect::<Vec<_>>().join(", ")
 }
 
 /// A digest over how each program's calls ended.
