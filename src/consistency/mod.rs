@@ -4,39 +4,49 @@
 //! checker confirms; or that it is *violated*, and shows a core, calls that contradict the model by
 //! themselves; or that its budget ran out, and what it had found by then.
 
+#[cfg(test)]
+mod brute;
+mod cache;
+mod causal;
+mod causal_convergence;
+#[cfg(test)]
+mod checks;
 mod contradiction;
+mod entry;
+mod eventual;
+mod interleave;
 pub mod judge;
+mod lazy_release;
+mod linearizability;
 pub mod linearizable;
+pub mod litmus;
+pub mod memory;
+pub mod model;
+mod monotonic_reads;
+mod monotonic_writes;
 #[cfg(test)]
 mod oracle;
+mod pram;
+mod prefix;
+mod processor;
+pub mod profile;
+mod read_your_writes;
+mod regular;
+mod release_pc;
+mod release_sc;
+mod safe;
 mod search;
+mod sequential;
+mod slow;
+pub mod subject;
+mod weak_causal;
+mod weak_ordering;
 pub mod witness;
+mod writes_follow_reads;
 
-/// The names of the models, on the command line and in reports.
-pub const MODELS: [&str; 22] = [
-    "linearizable",
-    "sequential",
-    "processor",
-    "causal",
-    "causal-convergence",
-    "weak-causal",
-    "pram",
-    "cache",
-    "slow",
-    "read-your-writes",
-    "monotonic-reads",
-    "monotonic-writes",
-    "writes-follow-reads",
-    "prefix",
-    "eventual",
-    "regular",
-    "safe",
-    "release-sc",
-    "release-pc",
-    "lazy-release",
-    "entry",
-    "weak-ordering",
-];
+pub use interleave::Interleaved;
+pub use model::{Model, Ruling, model_named, models};
+pub use subject::{Calls, Subject};
 
 /// What a judge found out.
 #[derive(Clone, Debug, PartialEq, Eq)]

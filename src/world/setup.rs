@@ -4,9 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::consistency::Verdict;
 use crate::consistency::judge::BUDGET;
 use crate::consistency::linearizable::linearizable;
+use crate::consistency::memory::Given;
+use crate::consistency::{Calls, Ruling, Verdict, model_named};
 use crate::history::{Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
@@ -135,6 +136,34 @@ impl<P: Protocol> Property<P> {
         Property::History("linearizable", Arc::new(judge))
     }
 
+    /// Every history satisfies a consistency model, which is named as on the command line. Where
+    /// only program order is kept, only models that need no more can be asked for.
+    ///
+    /// # Panics
+    /// If there is no such model, or the history does not provide what it needs.
+    pub fn consistent<O: Object>(
+        model: &str,
+        object: O,
+        as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(O::Op, Option<O::Ret>)>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let model = model_named(model).unwrap_or_else(|| panic!("there is no model {model}"));
+        let judge = move |record: &Record<P>| {
+            let history = as_history(record, &as_object);
+            let untimed = record.form() != HistoryForm::RealTime;
+            let given = Given { untimed, ..Given::default() };
+            match model.judge(&Calls::new(&object, &history, given), BUDGET) {
+                Ruling::Holds { .. } => Judged::Holds,
+                Ruling::Violated { story, .. } => Judged::Violated(story.join(" ")),
+                Ruling::Unknown(_) => Judged::Unknown,
+                Ruling::NotApplicable(why) => panic!("{} can't be judged: {why}", model.name),
+            }
+        };
+        Property::History(model.name, Arc::new(judge))
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -149,16 +178,19 @@ impl<P: Protocol> Property<P> {
 }
 
 /// A world's history as one that a judge takes: the two halves of an epoch are its calls and then
-/// its returns.
+/// its returns. Where only program order was kept, each process has a clock of its own.
 fn as_history<P: Protocol, Op, Ret>(
     record: &Record<P>,
     as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(Op, Option<Ret>)>,
 ) -> History<Op, Ret> {
+    let timed = record.form() == HistoryForm::RealTime;
     let calls = record.entries().filter_map(|entry| {
         let (op, ret) = as_object(&entry.op, entry.ret.as_ref())?;
         let process = u32::from(entry.call.process.0);
-        let call = Call::open(process, op, 2 * u64::from(entry.invoked));
-        let returned = entry.returned.map(|epoch| 2 * u64::from(epoch) + 1);
+        let own = u32::from(entry.call.number);
+        let epoch = |epoch: u32| 2 * u64::from(if timed { epoch } else { own });
+        let call = Call::open(process, op, epoch(entry.invoked));
+        let returned = entry.returned.map(|end| epoch(end) + 1);
         Some(Call { ret, returned, ..call })
     });
     History::new(calls.collect()).expect("a world's processes make one call at a time")

@@ -1,0 +1,371 @@
+//! The judges against the definitions, on random histories; and the models against each other.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::brute::Brute;
+use super::memory::{Given, Memory, Source};
+use super::model::{Model, Need, Ruling, model_named, models};
+use super::subject::{Calls, Subject};
+use crate::history::{Call, Happening, History, Mark, Sync, SyncKind};
+use crate::object::kv::{Kv, Op, Ret};
+
+type Drawn = History<Op, Ret>;
+
+/// What random histories look like.
+#[derive(Clone, Copy, Debug)]
+struct Taste {
+    sessions: usize,
+    keys: usize,
+    /// From 0 to 20: how long histories are, and how many reads return something at random, rather
+    /// than what a memory gives in which each session has a copy and hears of writes late. It
+    /// adapts itself, so that about half of the histories satisfy a model.
+    strain: usize,
+    /// In a hundred histories: how many may read what nobody wrote.
+    thin: usize,
+    /// In a hundred calls: how many write.
+    writes: usize,
+    /// Whether a third key, `s`, is for synchronisation.
+    labels: bool,
+    /// Whether values are written more than once.
+    repeats: bool,
+}
+
+const PLAIN: Taste =
+    Taste { sessions: 3, keys: 2, strain: 10, thin: 0, writes: 50, labels: false, repeats: false };
+
+/// A taste for each model, in which there is something to be violated.
+fn taste(model: &Model) -> Taste {
+    match model.name {
+        "linearizable" | "regular" | "safe" | "eventual" => Taste { keys: 1, ..PLAIN },
+        "read-your-writes" => Taste { keys: 1, sessions: 2, ..PLAIN },
+        "monotonic-reads" => Taste { keys: 1, sessions: 2, writes: 35, ..PLAIN },
+        "monotonic-writes" => Taste { thin: 50, ..PLAIN },
+        _ if model.needs.contains(&Need::Labels) => Taste { labels: true, ..PLAIN },
+        _ => PLAIN,
+    }
+}
+
+fn guard(key: &str) -> Option<&'static str> {
+    (key == "x").then_some("s")
+}
+
+struct Draw(ChaCha8Rng);
+
+impl Draw {
+    fn below(&mut self, n: usize) -> usize {
+        self.0.next_u32() as usize % n
+    }
+
+    fn percent(&mut self, n: usize) -> bool {
+        self.below(100) < n
+    }
+}
+
+/// A random history. Sessions hear of each other's writes late, and in any order; so some histories
+/// satisfy a lot, and some nothing.
+fn history(draw: &mut Draw, taste: Taste) -> Drawn {
+    let sessions = 2 + draw.below(taste.sessions - 1);
+    let keys = ["x", "y", "z"];
+    let mut written: Vec<(&str, String)> = Vec::new();
+    let mut copies: Vec<Vec<usize>> = vec![Vec::new(); sessions];
+    let mut ends = vec![0; sessions];
+    let mut calls = Vec::new();
+    let (fifo, thin, slow) = (draw.below(2) == 0, draw.percent(taste.thin), 1 + draw.below(3));
+    let size = 3 + draw.below(3) + taste.strain / 5;
+    for at in 0..size {
+        let session = draw.below(sessions);
+        let key = match taste.labels && draw.percent(40) {
+            true => "s",
+            false => keys[draw.below(taste.keys)],
+        };
+        for copy in &mut copies {
+            for write in 0..written.len() {
+                if !copy.contains(&write) {
+                    if draw.below(slow) == 0 {
+                        copy.push(write);
+                    } else if fifo {
+                        break;
+                    }
+                }
+            }
+        }
+        let kind = if draw.percent(taste.writes) { SyncKind::Release } else { SyncKind::Acquire };
+        let (op, ret) = if kind == SyncKind::Release {
+            let value = if taste.repeats { draw.below(2) + 1 } else { at + 1 }.to_string();
+            copies[session].push(written.len());
+            written.push((key, value.clone()));
+            (Op::put(key, value), Ret::Done)
+        } else {
+            let of_key = |write: &&usize| written[**write].0 == key;
+            let mut value =
+                copies[session].iter().rfind(of_key).map(|write| written[*write].1.clone());
+            if draw.percent(5 * taste.strain) {
+                // Some will be written only later, or never.
+                let guess = (1 + draw.below(size)).to_string();
+                let guess = if taste.repeats { (1 + draw.below(2)).to_string() } else { guess };
+                value = (draw.below(4) > 0).then_some(guess);
+            } else if thin && draw.below(3) == 0 {
+                value = Some("99".to_owned());
+            }
+            (Op::get(key), Ret::Value(value))
+        };
+        let invoked = (2 * at as u64).max(ends[session]) + draw.below(2) as u64;
+        let returned = invoked + draw.below(8) as u64;
+        ends[session] = returned + 1;
+        let sync = (key == "s").then(|| Box::new(Sync { kind, object: key.to_owned(), grant: 0 }));
+        let call = Call::done(session as u32, op, Some(ret), invoked, returned);
+        calls.push(Call { sync, ..call });
+    }
+    let wrote = calls.iter().filter(|call: &&Call<Op, Ret>| call.ret == Some(Ret::Done));
+    let quiet = wrote.filter_map(|call| call.returned).max().unwrap_or(0) + 1;
+    if draw.below(2) == 0 {
+        late_reads(&mut calls, &written, quiet, draw);
+    }
+    drop_thin_air(&mut calls, thin, draw);
+    let quiet = Mark { time: quiet, what: Happening::Quiescence, node: None, line: None };
+    History::new(calls).expect("a history").beside(Vec::new(), vec![quiet])
+}
+
+/// Reads after quiescence; most of them return the last write.
+fn late_reads(
+    calls: &mut Vec<Call<Op, Ret>>,
+    written: &[(&str, String)],
+    quiet: u64,
+    draw: &mut Draw,
+) {
+    let end = calls.iter().filter_map(|call| call.returned).max().unwrap_or(0).max(quiet) + 1;
+    for process in 0..2 {
+        let of_key: Vec<&String> =
+            written.iter().filter(|(key, _)| *key == "x").map(|(_, value)| value).collect();
+        let some = draw.below(of_key.len() + 1);
+        let value = if draw.below(3) == 0 { of_key.get(some) } else { of_key.last() };
+        let ret = Ret::Value(value.map(|value| (*value).clone()));
+        calls.push(Call::done(process, Op::get("x"), Some(ret), end, end + 1));
+    }
+}
+
+/// Reads of what nobody wrote read something else instead, mostly: else little would be tested.
+fn drop_thin_air(calls: &mut [Call<Op, Ret>], thin: bool, draw: &mut Draw) {
+    if thin {
+        return;
+    }
+    let puts: Vec<(String, String)> = calls
+        .iter()
+        .filter_map(|call| match &call.op.act {
+            crate::object::kv::Act::Put(value) => Some((call.op.key.clone(), value.clone())),
+            _ => None,
+        })
+        .collect();
+    for call in calls {
+        let of_key: Vec<_> = puts.iter().filter(|(key, _)| *key == call.op.key).collect();
+        if let Some(Ret::Value(Some(value))) = &mut call.ret
+            && of_key.iter().all(|(_, written)| written != value)
+        {
+            let other = (!of_key.is_empty()).then(|| of_key[draw.below(of_key.len())].1.clone());
+            call.ret = Some(Ret::Value(other));
+        }
+    }
+}
+
+fn given() -> Given {
+    Given { untimed: false, guards: [("x".to_owned(), "s".to_owned())].into() }
+}
+
+/// How many cases, of so many in every run of the tests: `SEEDBED_CASES` multiplies.
+fn cases(usual: usize) -> usize {
+    let times = std::env::var("SEEDBED_CASES").ok().and_then(|times| times.parse().ok());
+    usual * times.unwrap_or(1)
+}
+
+fn judge(model: &Model, history: &Drawn) -> Ruling {
+    model.judge(&Calls::new(&Kv, history, given()), 1_000_000)
+}
+
+fn part(history: &Drawn, kept: &[usize]) -> Drawn {
+    let calls = kept.iter().map(|call| history.calls()[*call].clone()).collect();
+    History::new(calls).expect("a part is a history").beside(Vec::new(), history.marks().to_vec())
+}
+
+/// A core contradicts the model by definition, and without any one of its calls it does not: where
+/// that is a write, the reads that may have returned it go with it.
+fn is_minimal_core(model: &Model, history: &Drawn, core: &[usize]) {
+    let allowed = |calls: &[usize]| Brute::new(&part(history, calls), guard).allows(model.name);
+    assert!(!allowed(core), "{}: {core:?} is no core of {history:#?}", model.name);
+    for gone in core {
+        let out = &history.calls()[*gone].op;
+        let rest: Vec<usize> = core
+            .iter()
+            .copied()
+            .filter(|call| {
+                let call = &history.calls()[*call];
+                let reads_it = match (&out.act, &call.ret) {
+                    (crate::object::kv::Act::Put(value), Some(Ret::Value(Some(read)))) => {
+                        call.op.key == out.key && value == read
+                    }
+                    _ => false,
+                };
+                !reads_it
+            })
+            .filter(|call| call != gone)
+            .collect();
+        assert!(allowed(&rest), "{}: {gone} can go from {core:?}: {history:#?}", model.name);
+    }
+}
+
+/// Judges random histories, and returns how many of them satisfy the model.
+fn compare(model: &Model, mut taste: Taste, rounds: usize) -> usize {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(11));
+    let (mut holds, mut sizes) = (0, 0);
+    for round in 0..rounds {
+        let history = history(&mut draw, taste);
+        let expected = Brute::new(&history, guard).allows(model.name);
+        taste.strain = if expected { taste.strain + 1 } else { taste.strain.saturating_sub(1) };
+        taste.strain = taste.strain.min(20);
+        match judge(model, &history) {
+            Ruling::Holds { .. } => {
+                assert!(expected, "{} {round}: {history:#?} is forbidden", model.name);
+                holds += 1;
+            }
+            Ruling::Violated { core, minimal, story, free, .. } => {
+                assert!(!expected, "{} {round}: {history:#?} is allowed", model.name);
+                assert!(!story.is_empty(), "{round}");
+                sizes += core.len();
+                if model.name != "linearizable" {
+                    assert!(minimal && free.is_empty(), "{} {round}", model.name);
+                    is_minimal_core(model, &history, &core);
+                }
+            }
+            Ruling::NotApplicable(_) if model.needs.contains(&Need::Labels) => {
+                assert!(history.calls().iter().all(|call| call.sync.is_none()));
+                holds += usize::from(expected);
+            }
+            other => panic!("{} {round}: {other:?}", model.name),
+        }
+    }
+    let violated = rounds - holds;
+    println!(
+        "{}: {rounds} histories, {holds} hold, {violated} violated, {:.1} calls a core",
+        model.name,
+        sizes as f64 / violated.max(1) as f64
+    );
+    holds
+}
+
+#[test]
+fn every_model_agrees_with_its_definition() {
+    for model in models() {
+        let rounds = cases(300);
+        let holds = compare(model, taste(model), rounds);
+        let balanced = holds * 5 >= rounds && (rounds - holds) * 5 >= rounds;
+        assert!(balanced, "{}: {holds} of {rounds} hold", model.name);
+    }
+}
+
+#[test]
+fn repeated_values_agree_with_the_definitions() {
+    for model in models() {
+        let taste = Taste { repeats: true, ..taste(model) };
+        compare(model, taste, cases(100));
+    }
+}
+
+/// What a model implies holds wherever it does, unless it is not applicable. Most implications that
+/// are not claimed have a counterexample among these histories; the others are printed.
+#[test]
+fn implications_hold_and_no_others_do() {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(5));
+    let mut refuted = std::collections::BTreeSet::new();
+    let tastes: Vec<Taste> = models()
+        .iter()
+        .map(|model| taste(model))
+        .chain([Taste { labels: true, ..PLAIN }, Taste { writes: 70, ..PLAIN }])
+        .collect();
+    for round in 0..cases(3_000) {
+        let strain = draw.below(21);
+        let taste = Taste { thin: 0, strain, ..tastes[round % tastes.len()] };
+        let history = history(&mut draw, taste);
+        let subject = Calls::new(&Kv, &history, given());
+        let verdicts: Vec<Option<bool>> =
+            models().iter().map(|model| quick(model, &subject)).collect();
+        for (one, holds) in models().iter().zip(&verdicts) {
+            for (other, also) in models().iter().zip(&verdicts) {
+                if (*holds, *also) == (Some(true), Some(false)) {
+                    let claimed = one.implied().iter().any(|model| model.name == other.name);
+                    assert!(!claimed, "{} without {}: {history:#?}", one.name, other.name);
+                    refuted.insert((one.name, other.name));
+                }
+            }
+        }
+    }
+    let mut unknown = Vec::new();
+    for one in models() {
+        for other in models().iter().filter(|other| other.name != one.name) {
+            let claimed = one.implied().iter().any(|model| model.name == other.name);
+            // What every history satisfies that reads nothing out of thin air.
+            let vacuous = other.name == "monotonic-writes";
+            if !claimed && !vacuous && !refuted.contains(&(one.name, other.name)) {
+                unknown.push(format!("{} and {}", one.name, other.name));
+            }
+        }
+    }
+    println!("neither claimed nor refuted: {}", unknown.join(", "));
+    assert!(refuted.len() > 200, "only {} implications are refuted", refuted.len());
+}
+
+/// Whether a model holds, without the trouble of a core; nothing if it is not applicable.
+fn quick(model: &Model, subject: &dyn Subject) -> Option<bool> {
+    match model.judge(subject, 1_000_000) {
+        Ruling::Holds { .. } => Some(true),
+        Ruling::Violated { .. } => Some(false),
+        Ruling::NotApplicable(_) => None,
+        Ruling::Unknown(why) => panic!("{why}"),
+    }
+}
+
+/// What was added to a history, reads and all, can't make it satisfy more; and a judge that takes a
+/// read of another value for granted would be noticed.
+#[test]
+fn what_a_history_does_not_say_is_not_judged() {
+    let call = |op: Op, ret: Ret, at: u64| Call::done(0, op, Some(ret), at, at + 1);
+    let history = History::new(vec![call(Op::put("x", "1"), Ret::Done, 0)]).unwrap();
+    let bare = Calls::new(&Kv, &history, Given { untimed: true, ..Given::default() });
+    for model in models() {
+        let ruling = model.judge(&bare, 1_000);
+        match model.needs.is_empty() {
+            true => assert!(matches!(ruling, Ruling::Holds { .. }), "{}: {ruling:?}", model.name),
+            false => assert!(matches!(ruling, Ruling::NotApplicable(_)), "{}", model.name),
+        }
+    }
+    let swap = call(Op::cas("x", None, Some("1")), Ret::Swapped(true), 0);
+    let history = History::new(vec![swap]).unwrap();
+    let swaps = Calls::new(&Kv, &history, given());
+    let ruling = |name: &str| model_named(name).unwrap().judge(&swaps, 1_000);
+    assert!(
+        matches!(ruling("causal"), Ruling::NotApplicable(why) if why.contains("reads and writes"))
+    );
+    assert!(matches!(ruling("sequential"), Ruling::Holds { .. }));
+}
+
+/// A write of unknown outcome that nobody read need not have happened; one that was read did.
+#[test]
+fn unknown_outcomes_are_placed_by_their_readers() {
+    let read = |process, value: Option<&str>, at: u64| {
+        let ret = Ret::Value(value.map(str::to_owned));
+        Call::done(process, Op::get("x"), Some(ret), at, at + 1)
+    };
+    let open = Call::open(0, Op::put("x", "1"), 0);
+    let history = |calls| History::new(calls).unwrap();
+    let unseen = history(vec![open.clone(), read(1, None, 5)]);
+    let memory = Memory::of(&Kv, &unseen, &given()).unwrap();
+    assert_eq!(memory.sources, [Source::Initial]);
+    let seen = history(vec![open, read(1, Some("1"), 5), read(1, None, 7)]);
+    for name in ["sequential", "causal", "slow", "monotonic-reads"] {
+        assert!(
+            matches!(judge(model_named(name).unwrap(), &unseen), Ruling::Holds { .. }),
+            "{name}"
+        );
+        let ruling = judge(model_named(name).unwrap(), &seen);
+        assert!(matches!(ruling, Ruling::Violated { .. }), "{name}: {ruling:?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! What is judged: a history of calls on some object, as models see it.
+//!
+//! A model does not know the object's types. It asks the subject for the accesses to memory that
+//! the calls are, or for an order of calls by the object's own rules.
+
+use std::sync::OnceLock;
+
+use super::interleave::{self, Interleaved};
+use super::linearizable::{self, Judged};
+use super::memory::{Given, Memory};
+use super::{Verdict, witness};
+use crate::history::History;
+use crate::object::Object;
+
+/// A history, and the object that was called.
+pub trait Subject {
+    /// How many calls there are.
+    fn size(&self) -> usize;
+
+    /// Whether times order calls of different sessions.
+    fn is_timed(&self) -> bool;
+
+    /// The calls as accesses to memory, or why they are none.
+    fn memory(&self) -> Result<&Memory, &String>;
+
+    /// Whether some order respects real time; with a witness that was confirmed.
+    fn linearized(&self, budget: u64) -> Judged;
+
+    /// Whether some order of the calls, or of those with these indices alone, respects program
+    /// order.
+    fn interleaved(&self, only: Option<&[usize]>, budget: u64) -> Interleaved;
+
+    /// What a core of linearizability says, in words.
+    fn tell(&self, core: &super::Core) -> String;
+}
+
+/// A history of an object's calls.
+pub struct Calls<'a, O: Object> {
+    object: &'a O,
+    history: &'a History<O::Op, O::Ret>,
+    given: Given,
+    memory: OnceLock<Result<Memory, String>>,
+}
+
+impl<'a, O: Object> Calls<'a, O> {
+    /// Brings an object and its history together, with what is known beside.
+    pub fn new(object: &'a O, history: &'a History<O::Op, O::Ret>, given: Given) -> Self {
+        Calls { object, history, given, memory: OnceLock::new() }
+    }
+}
+
+impl<O: Object> Subject for Calls<'_, O> {
+    fn size(&self) -> usize {
+        self.history.calls().len()
+    }
+
+    fn is_timed(&self) -> bool {
+        !self.given.untimed
+    }
+
+    fn memory(&self) -> Result<&Memory, &String> {
+        let seen = || Memory::of(self.object, self.history, &self.given);
+        self.memory.get_or_init(seen).as_ref()
+    }
+
+    fn linearized(&self, budget: u64) -> Judged {
+        let judged = linearizable::judge(self.object, self.history, budget);
+        if let Verdict::Holds(found) = &judged.verdict
+            && let Err(reason) = witness::confirms(self.object, self.history, &found.order)
+        {
+            panic!(
+                "a witness is refuted by the second checker, a defect of this program: {reason}"
+            );
+        }
+        judged
+    }
+
+    fn interleaved(&self, only: Option<&[usize]>, budget: u64) -> Interleaved {
+        interleave::interleave(self.object, self.history.calls(), only, budget)
+    }
+
+    fn tell(&self, core: &super::Core) -> String {
+        super::judge::why_it_is_violated(self.history, core)
+    }
+}
