@@ -85,7 +85,7 @@ fn history(size: usize, system: System, wrong: Option<usize>) -> History<Op, Ret
     let mut written: Vec<Vec<(usize, usize)>> = vec![Vec::new(); SESSIONS];
     let mut log: Vec<(usize, usize)> = Vec::new();
     let mut heard = vec![vec![0; SESSIONS]; SESSIONS];
-    let mut read_of_log = vec![0; SESSIONS];
+    let mut read_of_log = [0; SESSIONS];
     let mut copies = vec![vec![None; KEYS]; SESSIONS];
     let mut calls = Vec::with_capacity(size);
     for at in 0..size {

@@ -64,7 +64,7 @@ impl<V: FnMut(&Memory) -> bool> Shrinking<V> {
         }
         let stays = |access: usize| {
             let one = &self.memory.accesses[access];
-            !gone[access] && !(one.reads() && values.contains(&(one.key, one.value)))
+            !(gone[access] || one.reads() && values.contains(&(one.key, one.value)))
         };
         let rest = self.memory.keep(stays).0;
         let violated = rest.accesses.len() < self.memory.accesses.len() && (self.violates)(&rest);

@@ -429,7 +429,11 @@ fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<Dsm> {
         awaits_invalidations: true,
         awaits_readers: true,
     });
-    Setup { history: HistoryForm::RealTime, ..Setup::new(config, numbers, script(config, numbers)) }
+    Setup {
+        history: HistoryForm::RealTime,
+        nodes_min: 2,
+        ..Setup::new(config, numbers, script(config, numbers))
+    }
 }
 
 /// Adds the scenarios.
