@@ -1,6 +1,7 @@
 //! How fast the judges of linearizability are, on one core: each fast procedure on histories of
-//! always busy clients with values used once, from a thousand calls to a million; the general search
-//! on what real systems recorded. Ratios are within one run, so that the machine cancels out.
+//! always busy clients with values used once, from a thousand calls to a million; the general
+//! search on what real systems recorded. Ratios are within one run, so that the machine cancels
+//! out.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

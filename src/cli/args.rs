@@ -238,7 +238,7 @@ pub struct Shrink {
     pub json: bool,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Judge {
     /// The recorded history
     pub file: PathBuf,
@@ -251,6 +251,15 @@ pub struct Judge {
     /// The file's format, if it is not to be guessed
     #[arg(long)]
     pub format: Option<String>,
+    /// Draws the calls that contradict linearizability here
+    #[arg(long)]
+    pub svg: Option<PathBuf>,
+    /// Shows the whole history here, as a page
+    #[arg(long)]
+    pub html: Option<PathBuf>,
+    /// Writes the history here, in Jepsen's EDN, for other checkers
+    #[arg(long)]
+    pub edn: Option<PathBuf>,
     /// How many steps a judge may take
     #[arg(long, default_value_t = judge::BUDGET)]
     pub budget: u64,

@@ -24,6 +24,7 @@ use serde_json::json;
 
 use crate::catalogue::Catalogue;
 use crate::consistency::judge;
+use crate::consistency::outputs::Outputs;
 use crate::engine::check::CheckOptions;
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
@@ -358,10 +359,18 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
 }
 
 fn judge(options: &Judge) -> Status {
+    let Judge { svg, html, edn, .. } = options.clone();
+    let outputs = Outputs { svg, html, edn };
     let models = options.model.iter().map(String::as_str).collect::<Vec<_>>();
     let format = options.format.as_deref().map(judge::format_named).transpose()?;
-    let judgement =
-        judge::judge_file(&options.file, &options.object, &models, format, options.budget)?;
+    let judgement = judge::judge_and_write(
+        &options.file,
+        &options.object,
+        &models,
+        format,
+        options.budget,
+        &outputs,
+    )?;
     print(std::slice::from_ref(&judgement), options.json);
     Ok(judgement.exit_status())
 }

@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use super::linearizable;
 use super::memory::Given;
+use super::outputs::{OutputError, Outputs};
 use super::profile::{Known, Profile};
+use super::reason;
 use super::{Calls, Core, Model, Ruling, Unknown, Verdict, model_named, models, witness};
 use crate::history::import::{Datum, Format, Import, ImportError, read_file};
 use crate::history::{Call, History};
@@ -105,6 +107,9 @@ pub enum JudgeError {
     /// The file is no history.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A file can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// Nobody knows this object.
     #[error("there is no object {0:?}; there are {1}")]
     UnknownObject(String, String),
@@ -143,8 +148,20 @@ pub fn judge_file(
     format: Option<Format>,
     budget: u64,
 ) -> Result<Judgement, JudgeError> {
+    judge_and_write(file, object, models, format, budget, &Outputs::default())
+}
+
+/// Judges a recorded history, and writes what else is wanted.
+pub fn judge_and_write(
+    file: &Path,
+    object: &str,
+    models: &[&str],
+    format: Option<Format>,
+    budget: u64,
+    outputs: &Outputs,
+) -> Result<Judgement, JudgeError> {
     let models = models_named(models)?;
-    let task = Task { file, name: object, models: &models, format, budget };
+    let task = Task { file, name: object, models: &models, format, budget, outputs };
     match (object, OBJECTS.iter().find(|(known, _)| *known == object)) {
         ("register", _) => task.judge(&Register::<Datum>::default()),
         ("cas-register", _) => task.judge(&CasRegister::<Datum>::default()),
@@ -190,11 +207,13 @@ struct Task<'a> {
     models: &'a [&'static Model],
     format: Option<Format>,
     budget: u64,
+    outputs: &'a Outputs,
 }
 
 impl Task<'_> {
     fn judge<O: Import>(&self, object: &O) -> Result<Judgement, JudgeError> {
         let history = read_file::<O>(self.file, self.format)?;
+        self.outputs.write(self.file, object, &history, self.budget)?;
         let subject = Calls::new(object, &history, Given::default());
         let found = self.models.iter().map(|model| match model.name {
             "linearizable" => find(object, &history, model.name, self.budget),
@@ -278,7 +297,12 @@ fn find<O: Object>(
             (Answer::Holds, why_it_holds(history, found.order.len()), Vec::new())
         }
         Verdict::Violated(core) => {
-            (Answer::Violated, why_it_is_violated(history, core), core_calls(history, core))
+            let mut why = why_it_is_violated(history, core);
+            let circle = reason::circle(object, history.calls(), &core.calls, &core.helpless);
+            for edge in circle.iter().flatten() {
+                why = format!("{why} {}", reason::in_words(edge, history.calls()));
+            }
+            (Answer::Violated, why, core_calls(history, core))
         }
         Verdict::Unknown(unknown) => {
             (Answer::Unknown, why_it_is_unknown(history, unknown), Vec::new())

@@ -12,6 +12,7 @@ mod causal_convergence;
 #[cfg(test)]
 mod checks;
 mod contradiction;
+pub mod drawing;
 mod entry;
 mod eventual;
 mod interleave;
@@ -26,11 +27,14 @@ mod monotonic_reads;
 mod monotonic_writes;
 #[cfg(test)]
 mod oracle;
+pub mod outputs;
+pub mod page;
 mod pram;
 mod prefix;
 mod processor;
 pub mod profile;
 mod read_your_writes;
+pub mod reason;
 mod regular;
 mod release_pc;
 mod release_sc;
@@ -68,7 +72,7 @@ pub struct Witness {
 }
 
 /// Calls that no order explains.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Core {
     /// Indices of the calls whose answers and intervals contradict each other.
     pub calls: Vec<usize>,
@@ -79,9 +83,11 @@ pub struct Core {
     /// True if every further reduction was tried: none of `calls` can be dropped or set free, and
     /// none of `helpless` can be dropped by a reduction that is known to be sound.
     pub minimal: bool,
-    /// The call that can't return: the history up to that moment, without it, is still fine.
+    /// The call that can't return: the history up to that moment, without it, is still fine. A fast
+    /// procedure looks only at some calls that contradict each other, and so it is among these.
     pub stuck: usize,
-    /// How many calls had been made, on the part of the object concerned, by that moment.
+    /// How many calls had been made by that moment: of those on the part of the object concerned,
+    /// or, if a fast procedure answered, of those that it suspected.
     pub prefix: usize,
     /// An order of calls that explains the history up to that moment, without that return.
     pub partial: Vec<usize>,

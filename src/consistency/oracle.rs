@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::linearizable::{classifier, judge, linearizable};
 use super::search::{Found, search};
-use super::{Core, Verdict, witness};
+use super::{Core, Verdict, reason, witness};
 use crate::history::{Call, History};
 use crate::object::{
     CasRegister, Kv, Object, PriorityQueue, Queue, Register, Set, Stack, cas_register, kv, pool,
@@ -180,6 +180,8 @@ struct Balance {
     /// Judged by another procedure than the general search.
     fast: u32,
     smaller_cores: u32,
+    /// Explained edge by edge.
+    reasons: u32,
 }
 
 fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> O::Op) -> Balance {
@@ -197,11 +199,14 @@ fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> 
             Verdict::Holds(found) => {
                 assert!(expected, "round {round}: {history:#?} is not linearizable");
                 witness::confirms(object, &history, &found.order).expect("a witness");
+                respects(object, &history, &found.order);
                 balance.holds += 1;
             }
             Verdict::Violated(core) => {
                 assert!(!expected, "round {round}: {history:#?} is linearizable");
                 is_a_core(object, &history, &core, searched);
+                let reason = reason::circle(object, history.calls(), &core.calls, &core.helpless);
+                balance.reasons += u32::from(reason.is_some());
                 balance.smaller_cores += u32::from(core.calls.len() < history.calls().len());
             }
             Verdict::Unknown(unknown) => panic!("round {round}: {unknown:?}"),
@@ -212,6 +217,22 @@ fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> 
     assert!(holds * 5 >= rounds && (rounds - holds) * 5 >= rounds, "{balance:?}");
     assert!(open * 5 >= rounds && smaller_cores * 20 > rounds, "{balance:?}");
     balance
+}
+
+/// What is derived about who comes before whom is so in a legal order.
+fn respects<O: Object>(object: &O, history: &History<O::Op, O::Ret>, order: &[usize]) {
+    let parts = history.calls().iter().map(|call| object.part(&call.op));
+    if parts.clone().any(|part| part != parts.clone().next().flatten()) {
+        return;
+    }
+    for edge in reason::forced(object, history.calls()).into_iter().flatten() {
+        let place = |call: usize| order.iter().position(|other| *other == call);
+        let after = edge.after.expect("nothing comes before the start");
+        if let (Some(before), Some(after)) = (edge.before.map(place).unwrap_or(None), place(after))
+        {
+            assert!(before < after, "{edge:?} is not so in {order:?} of {history:#?}");
+        }
+    }
 }
 
 fn is_a_core<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core, searched: bool) {

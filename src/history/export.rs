@@ -1,7 +1,7 @@
 //! Export to Jepsen's EDN, so that other checkers can be asked about the same history.
 //!
-//! What is written reads back as the same history, but for two things that the format can't tell.
-//! A refused compare-and-set is written as `:fail`, as Jepsen does, and so reads back as a call that
+//! What is written reads back as the same history, but for two things that the format can't tell. A
+//! refused compare-and-set is written as `:fail`, as Jepsen does, and so reads back as a call that
 //! did not happen; and a value of which nobody knows what was read is written as `nil`.
 
 use std::io::{self, Write};

@@ -385,7 +385,7 @@ mod tests {
     const JSON: &str = r#"{"process":0,"type":"invoke","f":"cas","value":[1,2],"time":5}
         {"process":1,"type":"invoke","f":"read","time":5,"session":7,"node":3}
 
-        {"process":1,"type":"ok","f":"read","value":null,"sync":{"kind":"release","object":"l","grant":4}}
+{"process":1,"type":"ok","f":"read","value":null,"sync":{"kind":"release","object":"l","grant":4}}
         {"process":0,"type":"info","f":"cas","time":9}
         {"process":"nemesis","type":"info","f":"kill","value":[1],"node":1}
         {"process":"checker","type":"info","f":"quiescence"}
@@ -615,7 +615,8 @@ mod tests {
             let event = format!("{{:process 0 :type :invoke :f :get :key {text} :value 1}}");
             survives(event.as_bytes());
             survives(format!("INFO  jepsen.util - 0\t:invoke\t:write\t{text}").as_bytes());
-            survives(format!("{{\"process\":0,\"type\":\"invoke\",\"f\":\"add\",\"value\":{text}}}\n").as_bytes());
+            let json = r#"{"process":0,"type":"invoke","f":"add","value":"#;
+            survives(format!("{json}{text}}}\n").as_bytes());
         }
     }
 

@@ -1,7 +1,8 @@
 //! The queue: first in, first out.
 //!
-//! The object of Herlihy and Wing's first examples (TOPLAS 1990). Its order is decided when values are
-//! put in, and seen only when they are taken out: that is why queues are hard to judge by search.
+//! The object of Herlihy and Wing's first examples (TOPLAS 1990). Its order is decided when values
+//! are put in, and seen only when they are taken out: that is why queues are hard to judge by
+//! search.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;

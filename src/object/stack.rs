@@ -1,7 +1,7 @@
 //! The stack: last in, first out.
 //!
-//! The lock-free one is Treiber's (IBM, 1986). In a legal order puts and takes are nested as brackets
-//! are, which is what its judge looks for.
+//! The lock-free one is Treiber's (IBM, 1986). In a legal order puts and takes are nested as
+//! brackets are, which is what its judge looks for.
 
 use std::marker::PhantomData;
 

@@ -3,7 +3,8 @@
 //! Each fast procedure says by itself whether it applies; the first that does answers. Its answer
 //! is a certificate that is checked here before anybody believes it, so at worst time is lost: an
 //! order is replayed by the second checker, and calls that are said to contradict each other are
-//! searched for an order. Where no procedure applies, or one is refuted, the general search decides.
+//! searched for an order. Where no procedure applies, or one is refuted, the general search
+//! decides.
 
 use super::deeds::{Deeds, Sketch};
 use super::{priority_queue, queue, set, stack, zones};

@@ -2,11 +2,11 @@
 //!
 //! A value can be taken at a moment when no smaller value is there. Go through the values from the
 //! smallest on, and take each at the first moment of its take when no smaller value is *surely*
-//! there; put it in as late as its put allows. That is enough. Let u be smaller than x, and let x be
-//! taken at m, after u's put is over. As u is not surely there at m, u's take has begun by m. Since
-//! m suits x it suits u as well, so u, which is taken at the first moment that does, is gone. If a
-//! value's take is over before any such moment, the smaller values that cover it are to blame. An
-//! empty answer is a take of a value that is greater than all.
+//! there; put it in as late as its put allows. That is enough. Let u be smaller than x, and let x
+//! be taken at m, after u's put is over. As u is not surely there at m, u's take has begun by m.
+//! Since m suits x it suits u as well, so u, which is taken at the first moment that does, is gone.
+//! If a value's take is over before any such moment, the smaller values that cover it are to blame.
+//! An empty answer is a take of a value that is greater than all.
 
 use super::deeds::{Deeds, NEVER, Schedule, Sketch};
 use super::pools::{Cover, Pool, covering};

@@ -1,16 +1,16 @@
 //! Stacks (last in, first out) whose values are put in once each: linearizability in O(n log n).
 //!
 //! That one value after another can be removed without harm is the idea of Lee and Mathur
-//! ("Efficient Decrease-and-Conquer Linearizability Monitoring", OOPSLA 2025); the procedure here is
-//! derived from it anew. A value whose take may begin before its put is over is put in and taken
+//! ("Efficient Decrease-and-Conquer Linearizability Monitoring", OOPSLA 2025); the procedure here
+//! is derived from it anew. A value whose take may begin before its put is over is put in and taken
 //! out at one moment, and disturbs nobody. Each of the others is *surely there* for a time. Where
 //! the times of some values overlap in one stretch, the stack is never empty from its beginning to
 //! its end, so one value lies at the bottom all along: its put begins by then, and its take ends no
 //! earlier. If there is none, these values contradict each other, and so do any of them that cover
 //! the stretch. If there are several, each will do: all the others' calls have a moment within the
 //! stretch, so they can as well stand on top of it. What is left of the stretch without that value
-//! falls apart into shorter ones, with which the same is done. An empty answer is given at the first
-//! moment of its call that lies in no stretch.
+//! falls apart into shorter ones, with which the same is done. An empty answer is given at the
+//! first moment of its call that lies in no stretch.
 
 use super::deeds::{Deeds, NEVER, Schedule, Sketch};
 use super::pools::{Cover, Pool, Span, covering};

@@ -108,8 +108,8 @@ impl Bottoms {
         Bottoms { size, nodes, out_to, gone }
     }
 
-    /// Takes away one of the values `low..high` whose put begins by `begin`, and whose take does not
-    /// end before `end`.
+    /// Takes away one of the values `low..high` whose put begins by `begin`, and whose take does
+    /// not end before `end`.
     pub fn choose(&mut self, low: usize, high: usize, begin: u64, end: u64) -> Option<usize> {
         while let Some(value) = self.find(1, (0, self.size), (low, high), &|node| node.1 <= begin) {
             self.set(value, (self.out_to[value], u64::MAX));

@@ -1,0 +1,214 @@
+//! A drawing of a core: a lane for each process, an interval for each call, and an arrow for each
+//! edge of the circle that contradicts itself. Times are drawn as ranks, so that nothing is too
+//! narrow to be read.
+
+use std::fmt::{Debug, Write};
+
+use super::Core;
+use super::reason::Edge;
+use crate::history::{Call, Happening, History};
+
+/// The most calls, marks and edges that are drawn: more are no drawing, and no small file.
+const MOST: usize = 60;
+
+/// The most characters of a call's text.
+const LONGEST: usize = 28;
+
+const LANE: usize = 64;
+const STEP: usize = 46;
+const LEFT: usize = 110;
+const TOP: usize = 56;
+
+/// Draws a core as SVG. What does not fit is left out, and that is said.
+pub fn svg<Op: Debug, Ret: Debug>(
+    history: &History<Op, Ret>,
+    core: &Core,
+    reason: &[Edge],
+    words: &str,
+) -> String {
+    let calls = history.calls();
+    let mut shown: Vec<usize> = core.calls.iter().chain(&core.helpless).copied().collect();
+    let all = shown.len();
+    shown.truncate(MOST);
+    shown.sort_unstable();
+    let stage = Stage::of(shown.iter().map(|call| &calls[*call]));
+    let mut out = stage.opening(words, all - shown.len());
+    stage.lanes(&mut out);
+    for mark in history.marks().iter().filter(|mark| stage.within(mark.time)).take(MOST) {
+        let what = match &mark.what {
+            Happening::Fault(what) => what.clone(),
+            Happening::Quiescence => "quiescence".to_owned(),
+        };
+        let node = mark.node.map_or(String::new(), |node| format!(" at node {node}"));
+        stage.mark(&mut out, mark.time, &format!("{what}{node}"));
+    }
+    for call in &shown {
+        stage.call(&mut out, &calls[*call], core.helpless.contains(call));
+    }
+    let circle = reason.iter().filter(|edge| edge.circle).take(MOST);
+    for (number, edge) in (1..).zip(circle) {
+        if let (Some(before), Some(after)) = (edge.before, edge.after)
+            && shown.contains(&before)
+            && shown.contains(&after)
+        {
+            stage.arrow(&mut out, number, &calls[before], &calls[after], &edge.why);
+        }
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Where things stand.
+struct Stage {
+    processes: Vec<u32>,
+    /// The times that matter, in order; a time's place is its rank.
+    times: Vec<u64>,
+}
+
+impl Stage {
+    fn of<'a, Op: 'a, Ret: 'a>(calls: impl Iterator<Item = &'a Call<Op, Ret>> + Clone) -> Stage {
+        let mut processes: Vec<u32> = calls.clone().map(|call| call.process).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        let mut times: Vec<u64> =
+            calls.flat_map(|call| [call.invoked].into_iter().chain(call.returned)).collect();
+        times.sort_unstable();
+        times.dedup();
+        Stage { processes, times }
+    }
+
+    fn width(&self) -> usize {
+        (LEFT + STEP * (self.times.len() + 1) + 40).max(640)
+    }
+
+    fn height(&self) -> usize {
+        TOP + LANE * self.processes.len() + 20
+    }
+
+    fn x(&self, time: Option<u64>) -> usize {
+        let rank = |time| self.times.partition_point(|other| *other < time);
+        LEFT + STEP * time.map_or(self.times.len(), rank)
+    }
+
+    fn y(&self, process: u32) -> usize {
+        TOP + LANE * self.processes.partition_point(|other| *other < process) + LANE / 2
+    }
+
+    fn within(&self, time: u64) -> bool {
+        self.times.first().is_some_and(|first| *first <= time)
+            && self.times.last().is_some_and(|last| time <= *last)
+    }
+
+    fn opening(&self, words: &str, left_out: usize) -> String {
+        let words = escaped(words);
+        let (width, height) = (self.width(), self.height());
+        let more = match left_out {
+            0 => String::new(),
+            more => format!("; {more} more calls are not drawn"),
+        };
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+             font-family=\"sans-serif\" font-size=\"12\">\n<defs><marker id=\"tip\" \
+             viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
+             orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#c22\"/></marker></defs>\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
+             <text x=\"10\" y=\"20\">{words}. \
+             Time runs to the right, not to scale; red is what must come before what{more}.\
+             </text>\n"
+        )
+    }
+
+    fn lanes(&self, out: &mut String) {
+        for &process in &self.processes {
+            let (y, end) = (self.y(process), self.width() - 10);
+            // Writing to a text can't fail.
+            let _ = writeln!(
+                out,
+                "<text x=\"10\" y=\"{}\" fill=\"#555\">process {process}</text>\
+                 <path d=\"M{LEFT} {y}H{end}\" stroke=\"#ddd\"/>",
+                y + 4
+            );
+        }
+    }
+
+    fn mark(&self, out: &mut String, time: u64, what: &str) {
+        let (x, bottom) = (self.x(Some(time)), self.height() - 10);
+        let _ = writeln!(
+            out,
+            "<path d=\"M{x} 30V{bottom}\" stroke=\"#b80\" stroke-dasharray=\"3 3\"/>\
+             <text x=\"{}\" y=\"40\" fill=\"#b80\">{}</text>",
+            x + 3,
+            escaped(what)
+        );
+    }
+
+    /// A call's interval; one of unknown end, or that is free, is open to the right.
+    fn call<Op: Debug, Ret: Debug>(&self, out: &mut String, call: &Call<Op, Ret>, free: bool) {
+        let end = call.returned.filter(|_| !free);
+        let (x, y) = (self.x(Some(call.invoked)), self.y(call.process) - 11);
+        let width = self.x(end) - x + STEP / 2;
+        let ret = call.ret.as_ref().filter(|_| !free);
+        let text =
+            format!("{:?}{}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")));
+        let (fill, dash) =
+            if end.is_none() { ("#eef", " stroke-dasharray=\"4 3\"") } else { ("#cdf", "") };
+        let lines = match (call.line, call.return_line) {
+            (Some(from), Some(to)) => format!(", lines {from} to {to}"),
+            (Some(line), None) => format!(", line {line}"),
+            _ => String::new(),
+        };
+        let whole = escaped(&text.chars().take(10 * LONGEST).collect::<String>());
+        let short = match text.chars().count() > LONGEST {
+            true => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+            false => text,
+        };
+        let _ = writeln!(
+            out,
+            "<g><title>{whole}{lines}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" \
+             height=\"22\" rx=\"4\" fill=\"{fill}\" stroke=\"#36a\"{dash}/><text x=\"{}\" \
+             y=\"{}\">{}</text></g>",
+            x + 5,
+            y + 15,
+            escaped(&short)
+        );
+    }
+
+    fn arrow<Op, Ret>(
+        &self,
+        out: &mut String,
+        number: usize,
+        before: &Call<Op, Ret>,
+        after: &Call<Op, Ret>,
+        why: &str,
+    ) {
+        let (from, to) = (self.x(Some(before.invoked)) + 12, self.x(Some(after.invoked)) + 12);
+        let (up, down) = (self.y(before.process), self.y(after.process));
+        let bend = if up == down { up + 30 } else { up.midpoint(down) };
+        let (up, down) = if up <= down { (up + 11, down - 11) } else { (up - 11, down + 11) };
+        let down = if before.process == after.process { down + 22 } else { down };
+        let middle = from.midpoint(to);
+        let _ = writeln!(
+            out,
+            "<g><title>{number}: {}</title><path d=\"M{from} {up}Q{middle} {bend} {to} {down}\" \
+             fill=\"none\" stroke=\"#c22\" stroke-width=\"1.5\" marker-end=\"url(#tip)\"/><text \
+             x=\"{middle}\" y=\"{bend}\" fill=\"#c22\">{number}</text></g>",
+            escaped(why)
+        );
+    }
+}
+
+/// A text as it stands in XML. Control characters have no place there.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

@@ -1,0 +1,150 @@
+//! What may be written beside a judgement: a drawing of the core, the whole history as a page, and
+//! the history in Jepsen's EDN for other checkers. A file is there as a whole or not at all.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::{Core, Verdict, drawing, linearizable, page, reason};
+use crate::history::History;
+use crate::history::export::to_jepsen_edn;
+use crate::history::import::Import;
+
+/// The files that are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// A drawing of the calls that contradict linearizability.
+    pub svg: Option<PathBuf>,
+    /// The whole history as a page.
+    pub html: Option<PathBuf>,
+    /// The history in Jepsen's EDN.
+    pub edn: Option<PathBuf>,
+}
+
+/// Why a file could not be written.
+#[derive(Debug, Error)]
+#[error("{}: can't be written: {error}", file.display())]
+pub struct OutputError {
+    file: PathBuf,
+    error: io::Error,
+}
+
+impl Outputs {
+    /// Writes what is wanted about a history that was read from a file.
+    pub fn write<O: Import>(
+        &self,
+        from: &Path,
+        object: &O,
+        history: &History<O::Op, O::Ret>,
+        budget: u64,
+    ) -> Result<(), OutputError> {
+        if let Some(file) = &self.edn {
+            whole(file, |out| to_jepsen_edn::<O>(history, out))?;
+        }
+        if self.svg.is_none() && self.html.is_none() {
+            return Ok(());
+        }
+        let none = Core::default();
+        let verdict = linearizable::linearizable(object, history, budget);
+        let (core, words) = match &verdict {
+            Verdict::Holds(_) => (&none, "linearizable: nothing contradicts anything".to_owned()),
+            Verdict::Unknown(_) => (&none, "not judged: the budget ran out".to_owned()),
+            Verdict::Violated(core) => (core, "not linearizable".to_owned()),
+        };
+        let edges = reason::circle(object, history.calls(), &core.calls, &core.helpless);
+        let edges = edges.unwrap_or_default();
+        if let Some(file) = &self.svg {
+            let svg = drawing::svg(history, core, &edges, &words);
+            whole(file, |out| out.write_all(svg.as_bytes()))?;
+        }
+        if let Some(file) = &self.html {
+            let told = edges.iter().map(|edge| reason::in_words(edge, history.calls()));
+            let words = [words].into_iter().chain(told).collect::<Vec<_>>().join("\n");
+            let page = page::html(&from.display().to_string(), history, Some(core), &words);
+            whole(file, |out| out.write_all(page.as_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file beside its place, and moves it there once it is whole.
+fn whole(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), OutputError> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = file.with_file_name(name);
+    let written = File::create(&part).and_then(|created| {
+        let mut out = BufWriter::new(created);
+        write(&mut out)?;
+        out.flush()
+    });
+    let moved = written.and_then(|()| std::fs::rename(&part, file));
+    moved.map_err(|error| {
+        // What is left of it, if anything, is of no use to anybody.
+        let _ = std::fs::remove_file(&part);
+        OutputError { file: file.to_owned(), error }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Call;
+    use crate::history::import::{Datum, Format, read};
+    use crate::object::{Register, register};
+
+    fn long(calls: u64) -> History<register::Op<Datum>, register::Ret<Datum>> {
+        use register::{Op, Ret};
+        let calls = (0..calls).map(|n| {
+            let value = Datum::Number(n as i64 * 7_777_777);
+            // Three clients overlap; one read near the end is stale.
+            let (op, ret) = match n {
+                n if n == calls - 9 => (Op::Read, Ret::Value(Datum::Number(0))),
+                _ => (Op::Write(value), Ret::Done),
+            };
+            Call::done((n % 3) as u32, op, Some(ret), 1_000_000 * n, 1_000_000 * n + 2_500_000)
+        });
+        History::new(calls.collect()).unwrap()
+    }
+
+    #[test]
+    fn drawings_and_pages_are_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let (svg, html) = (folder.path().join("a.svg"), folder.path().join("a.html"));
+        let outputs = Outputs { svg: Some(svg.clone()), html: Some(html.clone()), edn: None };
+        for size in [20, 100_000, 130_000] {
+            let history = long(size);
+            outputs.write(Path::new("a <b>"), &Register::default(), &history, 1_000_000).unwrap();
+            let text = std::fs::read_to_string(&svg).unwrap();
+            assert!(
+                text.len() < 20_000 && text.contains("marker-end") && text.ends_with("</svg>\n")
+            );
+            let text = std::fs::read_to_string(&html).unwrap();
+            println!("{size} calls: a page of {} bytes", text.len());
+            assert!(text.len() < 2_000_000 && text.contains("a &lt;b&gt;"), "{}", text.len());
+            assert_eq!(text.contains("30000 more calls"), size == 130_000);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn nothing_is_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let edn = Some(folder.path().join("nowhere").join("a.edn"));
+        let outputs = Outputs { edn, ..Outputs::default() };
+        let history = long(20);
+        let object = Register::<Datum>::default();
+        let error = outputs.write(Path::new("a"), &object, &history, 1_000).unwrap_err();
+        assert!(error.to_string().contains("a.edn: can't be written"), "{error}");
+        let file = folder.path().join("a.edn");
+        let outputs = Outputs { edn: Some(file.clone()), ..Outputs::default() };
+        outputs.write(Path::new("a"), &object, &history, 1_000).unwrap();
+        let text = std::fs::read(&file).unwrap();
+        let back = read::<Register<Datum>>(text.as_slice(), Format::JepsenEdn).unwrap();
+        assert_eq!(back.calls().len(), 20);
+    }
+}
