@@ -71,7 +71,7 @@ fn each(in_flight: InFlight, judge: impl Fn(&World<Toy>, &World<Toy>, &Cuts, &st
         (CutKind::Split, 63),
         (CutKind::Isolate, 7),
         (CutKind::OneWay, 14),
-        (CutKind::Bridge, 7),
+        (CutKind::Bridge, 5),
         (CutKind::Ring, 1),
     ];
     for (kind, count) in kinds {

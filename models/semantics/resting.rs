@@ -116,7 +116,7 @@ fn a_world_in_which_time_stands_still_never_settles() {
 fn clocks_run_to_their_horizon_before_a_world_rests() {
     let late = |toy: &mut Toy, _: Input<Toy>, out: &mut Outbox<Toy>| {
         out.arm(1, 1);
-        if out.now() == 9 {
+        if out.now() == 9 && toy.log.is_empty() {
             toy.log.push(9);
         }
     };

@@ -54,12 +54,8 @@ pub fn lift<P: Checkable>(
         let start = Happening::<P>::Start.into();
         return Err(refuse(0, &start, "the log is empty"));
     };
-    // The log says what its start drew, so that the other starts need not be tried.
-    let (mut world, begun, of) = World::start(setup, start.draws.clone());
-    let drawn = start.draws.iter().zip(&of).all(|(draw, of)| draw < of);
-    if begun != *start || !drawn {
-        return Err(refuse(0, start, "no world starts like this"));
-    }
+    let world = World::started(setup, &start.draws).filter(|(_, begun)| begun == start);
+    let (mut world, _) = world.ok_or_else(|| refuse(0, start, "no world starts like this"))?;
     let mut path = vec![start.clone()];
     for (step, action) in rest.iter().enumerate() {
         let refuse = |reason: &str| refuse(step + 1, action, reason);

@@ -68,6 +68,20 @@ impl<P: Protocol> World<P> {
         (world, Action { did: Happening::Start, draws, torn: None }, of)
     }
 
+    /// The start that drew these values, found without trying the others; `None` if there is none.
+    pub fn started(setup: &Arc<Setup<P>>, draws: &[u32]) -> Option<(World<P>, Action<P>)> {
+        let mut taken = Vec::with_capacity(draws.len());
+        loop {
+            let (world, action, of) = World::start(setup, taken.clone());
+            if taken.len() == of.len() {
+                return (taken.len() == draws.len()).then_some((world, action));
+            }
+            // How many values a draw has may depend on those before it, and on no later one.
+            let next = draws.get(taken.len()).filter(|next| **next < of[taken.len()]);
+            taken.push(*next?);
+        }
+    }
+
     /// Every way in which a world may start, with the action that says which. They are made as
     /// they are asked for: with skewed clocks there may be very many.
     pub fn starts(
