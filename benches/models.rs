@@ -1,6 +1,7 @@
-//! How fast the judges of the weak models are, on one core: histories of 20 sessions on 10 keys, with
-//! values used once, from a thousand calls to a hundred thousand; first as a system would make them
-//! that satisfies the model, then with one answer changed near the end, core and reason included.
+//! How fast the judges of the weak models are, on one core: histories of 20 sessions on 10 keys,
+//! with values used once, from a thousand calls to a hundred thousand; first as a system would make
+//! them that satisfies the model, then with one answer changed near the end, core and reason
+//! included.
 
 use std::time::Instant;
 

@@ -8,9 +8,9 @@
 //!
 //! Terry orders the writes in *every* server, so they have no circle: a write that comes back to
 //! itself, by being read and followed by a write again and again, violates it. (The matrix of the
-//! reference allows `CoRW1`, where a session reads what it writes next itself; by Terry's words that
-//! write would have to come before itself.) What a read sees beside the write that it returned
-//! comes before that write, so nothing else can contradict it.
+//! reference allows `CoRW1`, where a session reads what it writes next itself; by Terry's words
+//! that write would have to come before itself.) What a read sees beside the write that it
+//! returned comes before that write, so nothing else can contradict it.
 
 use super::memory::{self, Because, Edge, Memory, Source, View, Views, returns};
 use super::model::{Fast, Judge, Model, Shortcut, Weak};

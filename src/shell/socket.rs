@@ -33,8 +33,8 @@ impl Socket {
         Ok(Socket { udp, me, peers: peers.to_vec() })
     }
 
-    /// Sends a message, with its number on the link. What the network makes of it is not known: it may be lost, and so an error
-    /// of the network is no error here.
+    /// Sends a message, with its number on the link. What the network makes of it is not known: it
+    /// may be lost, and so an error of the network is no error here.
     pub(super) async fn send(&self, to: NodeId, number: u64, msg: &impl Serialize) {
         let datagram = encode(&(self.me, number, msg));
         assert!(datagram.len() <= LONGEST, "a message of {} bytes is no datagram", datagram.len());
@@ -45,8 +45,8 @@ impl Socket {
         let _ = self.udp.send_to(&datagram, to).await;
     }
 
-    /// Waits for the next message, and says whose it is and its number. A datagram that is no message of a peer
-    /// is dropped.
+    /// Waits for the next message, and says whose it is and its number. A datagram that is no
+    /// message of a peer is dropped.
     pub(super) async fn receive<M: DeserializeOwned>(&self) -> (NodeId, u64, M) {
         let mut buffer = vec![0; LONGEST];
         loop {
