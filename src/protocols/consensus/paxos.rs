@@ -365,7 +365,7 @@ pub fn scenarios(catalogue: &mut Catalogue) {
     let variants = [
         (
             "paxos/single-decree",
-            "Decides once: survives crashes, losses and repeats.",
+            "Decides once: with any one crash; seeds add losses, repeats and more crashes.",
             (once, &crash, Expect::Holds),
         ),
         (

@@ -259,14 +259,14 @@ pub fn scenarios(catalogue: &mut Catalogue) {
     }
     let card = Card {
         name: "kv-lock/over-server",
-        about: "One server below, which may crash; requests are lost and repeated: holds.",
+        about: "One server below; seeds crash it too, and lose and repeat requests: holds.",
         small: size(3, 2, 2, Faults { losses: 1, duplicates: 1, ..Faults::default() }),
         large: size(6, 5, 20, rough.clone()),
     };
     catalogue.add(card, over_server);
     let card = Card {
         name: "kv-lock/over-paxos",
-        about: "A log decided by Paxos below, any of whose nodes may crash: holds.",
+        about: "A log decided by Paxos below; seeds crash its nodes too: holds.",
         small: size(2, 2, 2, Faults::default()),
         large: size(5, 4, 8, rough),
     };
