@@ -211,7 +211,7 @@ fn in_words<Op: fmt::Debug, Ret: fmt::Debug>(core: &[usize], history: &History<O
 pub enum Expect {
     /// Every property holds.
     Holds,
-    /// This property is broken, by the checker and under some seed.
+    /// This property is broken, by the checker; seeds may take long to meet it.
     Breaks(&'static str),
     /// The same: but the text is the correct one, in a world that breaks what it assumes.
     BreaksWithout {
