@@ -1,9 +1,9 @@
 //! Coverage: how much of a small world, which the checker can exhaust, do seeds of the simulator
 //! visit?
 //!
-//! The log of each seed is lifted into the checker's world, so a state that a seed visits is one of
-//! the states that the checker counts, and the shares are exact. What seeds never visit is what only
-//! the checker has judged.
+//! The log of each seed is lifted into the checker's world, so a state that a seed visits is one
+//! of the states that the checker counts, and the shares are exact. What seeds never visit is what
+//! only the checker has judged.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
