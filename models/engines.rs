@@ -3,6 +3,7 @@
 
 mod checking;
 mod compact;
+mod coverage;
 mod explaining;
 mod lifting;
 mod resting;

@@ -3,8 +3,8 @@
 //! SPIN has the best of it.
 //!
 //! A ballot is 3 times its round plus its server, an acceptance is 8 times its ballot plus its
-//! proposal, and a proposal is its client plus 1; 0 is none of these. No link ever holds two messages
-//! of a kind, so a field is a link's message, and 0 is none.
+//! proposal, and a proposal is its client plus 1; 0 is none of these. No link ever holds two
+//! messages of a kind, so a field is a link's message, and 0 is none.
 
 use std::fmt::Write;
 use std::path::Path;
