@@ -66,8 +66,7 @@ fn faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
 /// its last world settles on.
 fn judge<P: Checkable>(lifted: &Lifted<P>, run: &mut Run<P>) {
     let examiner = Examiner::new(&run.world);
-    let mut starts = World::starts(&run.world);
-    let start = starts.find(|(_, action)| *action == lifted.path[0]);
+    let start = World::started(&run.world, &lifted.path[0].draws);
     let (mut world, _) = start.expect("a lifted path begins where a world starts");
     run.violation = judge_state(&examiner, &world.system, None);
     for action in &lifted.path[1..] {
