@@ -1,5 +1,6 @@
 //! How fast the compact engine is, beside stateright: on the Paxos yardstick, whose text for
-//! stateright is its own `ActorModel`; on the same world of ours; and on a toy whose number of
+//! stateright is its own `ActorModel`; on that very `ActorModel`, run here, with the property known
+//! to read only the history, and without; on the same world of ours; and on a toy whose number of
 //! states is known by a formula.
 //!
 //! Each measurement runs in a process of its own, so that its peak of memory is its own. All of a
@@ -24,8 +25,15 @@ const YARDSTICK: [(usize, usize, usize); 4] = [
 ];
 
 /// What is measured: its name, and how it is done, for so many clients on so many threads.
-const WAYS: [&str; 5] =
-    ["compact", "actors, breadth", "actors, depth", "stateright-bfs", "stateright-dfs"];
+const WAYS: [&str; 7] = [
+    "compact",
+    "actors, breadth",
+    "actors, depth",
+    "actors here",
+    "actors here, whole",
+    "stateright-bfs",
+    "stateright-dfs",
+];
 
 const REPETITIONS: usize = 3;
 
@@ -37,6 +45,9 @@ fn measure(way: &str, clients: usize, threads: usize) -> (usize, usize, f64) {
     let search = match way {
         "actors, breadth" | "actors, depth" => {
             return actors::exhaust(clients, way == WAYS[1], threads);
+        }
+        "actors here" | "actors here, whole" => {
+            return actors::exhaust_here(clients, way == WAYS[3], threads);
         }
         "compact" => Search::Compact,
         "stateright-bfs" => Search::StaterightBfs,
@@ -90,14 +101,25 @@ fn main() {
     for size in YARDSTICK.into_iter().filter(|size| wanted(size.0)) {
         for threads in [1, 2] {
             let mut first = None;
+            let mut times = Vec::new();
             for way in WAYS {
                 let (seconds, bytes) = measured(way, size, threads);
+                times.push((seconds, bytes));
                 let ratio = seconds / *first.get_or_insert(seconds);
                 let each = bytes / size.1 as f64;
                 println!(
                     "{:>7}{threads:>8} {way:18}{seconds:>10.3}{ratio:>8.1}{:>6.0}{each:>12.0}",
                     size.0,
                     bytes / 1e6
+                );
+            }
+            for (here, there) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
+                let (one, other) = (times[there], times[here]);
+                let (faster, smaller) = (one.0 / other.0, one.1 / other.1);
+                let (here, there) = (WAYS[here], WAYS[there]);
+                println!(
+                    "                {here}: {faster:.1} times as fast as {there}, in \
+                     {smaller:.1} times less memory"
                 );
             }
         }
