@@ -4,6 +4,7 @@
 mod actors;
 mod checking;
 mod compact;
+mod coverage;
 mod explaining;
 mod lifting;
 mod resting;

@@ -1,13 +1,14 @@
 //! How fast the compact engine is, beside stateright: on the Paxos yardstick, whose text for
 //! stateright is its own `ActorModel`; on that very `ActorModel`, run here, with the property known
-//! to read only the history, and without; on the same world of ours; and on a toy whose number of
-//! states is known by a formula.
+//! to read only the history, and without; on the same world of ours; beside SPIN, on a text of the
+//! yardstick packed by hand; and on a toy whose number of states is known by a formula.
 //!
 //! Each measurement runs in a process of its own, so that its peak of memory is its own. All of a
 //! table are made in one run, in turn, so that the ratios hold whatever else the machine does.
 //! `CLIENTS=2,3,6 cargo bench --bench checker` says which sizes; by default 2 and 3.
 
 mod actors;
+mod spin;
 mod toy;
 
 use std::process::Command;
@@ -25,7 +26,7 @@ const YARDSTICK: [(usize, usize, usize); 4] = [
 ];
 
 /// What is measured: its name, and how it is done, for so many clients on so many threads.
-const WAYS: [&str; 7] = [
+const WAYS: [&str; 8] = [
     "compact",
     "actors, breadth",
     "actors, depth",
@@ -33,21 +34,29 @@ const WAYS: [&str; 7] = [
     "actors here, whole",
     "stateright-bfs",
     "stateright-dfs",
+    SPIN,
 ];
+
+/// It searches on one thread.
+const SPIN: &str = "spin";
 
 const REPETITIONS: usize = 3;
 
 /// In a process of its own: what is measured, the clients and the threads.
 const ONE: &str = "SEEDBED_MEASURES";
 
-/// Measures one way; returns states, transitions and seconds.
-fn measure(way: &str, clients: usize, threads: usize) -> (usize, usize, f64) {
+/// Measures one way; returns states, transitions, seconds and bytes.
+fn measure(way: &str, clients: usize, threads: usize) -> (usize, usize, f64, f64) {
     let search = match way {
+        SPIN => return spin::exhaust(clients),
         "actors, breadth" | "actors, depth" => {
-            return actors::exhaust(clients, way == WAYS[1], threads);
+            let (states, transitions, seconds) = actors::exhaust(clients, way == WAYS[1], threads);
+            return (states, transitions, seconds, peak_bytes() as f64);
         }
         "actors here" | "actors here, whole" => {
-            return actors::exhaust_here(clients, way == WAYS[3], threads);
+            let (states, transitions, seconds) =
+                actors::exhaust_here(clients, way == WAYS[3], threads);
+            return (states, transitions, seconds, peak_bytes() as f64);
         }
         "compact" => Search::Compact,
         "stateright-bfs" => Search::StaterightBfs,
@@ -59,7 +68,7 @@ fn measure(way: &str, clients: usize, threads: usize) -> (usize, usize, f64) {
     numbers.set(&format!("clients={clients}")).expect("a yardstick has clients");
     let options = CheckOptions { search, threads, ..CheckOptions::default() };
     let report = yardstick.check(&numbers, options).expect("it is checkable");
-    (report.states, report.transitions, report.seconds)
+    (report.states, report.transitions, report.seconds, peak_bytes() as f64)
 }
 
 /// Measures one way in another process; returns seconds and bytes.
@@ -90,19 +99,22 @@ fn main() {
     if let Ok(what) = std::env::var(ONE) {
         let words: Vec<&str> = what.split(';').collect();
         let number = |n: usize| words[n].parse().expect("a number");
-        let (states, transitions, seconds) = measure(words[0], number(1), number(2));
-        println!("{states} {transitions} {seconds} {}", peak_bytes());
+        let (states, transitions, seconds, bytes) = measure(words[0], number(1), number(2));
+        println!("{states} {transitions} {seconds} {bytes}");
         return;
     }
     let sizes = std::env::var("CLIENTS").unwrap_or_else(|_| "2,3".to_owned());
     let wanted = |clients: usize| sizes.split(',').any(|size| size == clients.to_string());
+    if !spin::is_there() {
+        println!("spin or gcc is not installed: without SPIN");
+    }
     println!("the Paxos yardstick; ratios to the compact engine on as many threads");
     println!("clients threads way                  seconds   ratio   MB  bytes/state");
     for size in YARDSTICK.into_iter().filter(|size| wanted(size.0)) {
         for threads in [1, 2] {
-            let mut first = None;
-            let mut times = Vec::new();
-            for way in WAYS {
+            let (mut first, mut times) = (None, Vec::new());
+            let runs = |way: &str| way != SPIN || threads == 1 && spin::is_there();
+            for way in WAYS.into_iter().filter(|way| runs(way)) {
                 let (seconds, bytes) = measured(way, size, threads);
                 times.push((seconds, bytes));
                 let ratio = seconds / *first.get_or_insert(seconds);

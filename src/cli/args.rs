@@ -40,6 +40,8 @@ pub enum Command {
     Replay(Replay),
     /// Makes a failing trace small; or fills the regression corpus with every variant's
     Shrink(Shrink),
+    /// How much of each small world seeds visit, and how many seeds each broken variant needs
+    Cover(Cover),
     /// Draws a trace, or writes it for other tools
     Export(Export),
     /// Judges a recorded history of a real system
@@ -230,6 +232,24 @@ pub struct Shrink {
     /// How many states the checker may generate to find a shortest run; 0 leaves that out
     #[arg(long, default_value_t = ShrinkOptions::default().states_max)]
     pub max_states: usize,
+    /// Threads
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
+    pub jobs: usize,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Cover {
+    /// Which scenarios, as in `abd/*`; all if none is given
+    pub globs: Vec<String>,
+    /// How many seeds
+    #[arg(long, default_value = "1000")]
+    pub seeds: u64,
+    /// Where the table goes: `reports` for all scenarios, nowhere for some if it is not given
+    #[arg(long)]
+    pub out: Option<PathBuf>,
     /// Threads
     #[arg(long, default_value_t = cores(), value_parser = threads)]
     pub jobs: usize,

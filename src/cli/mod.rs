@@ -9,6 +9,7 @@ macro_rules! say {
 }
 
 mod args;
+mod cover;
 mod export;
 mod run;
 mod shrink;
@@ -66,6 +67,7 @@ pub fn main(catalogue: &Catalogue) -> ExitCode {
         Some(Command::Replay(options)) => replay(catalogue, &options),
         Some(Command::Export(options)) => export::export(catalogue, &options),
         Some(Command::Shrink(options)) => shrink::shrink(catalogue, &options),
+        Some(Command::Cover(options)) => cover::cover(catalogue, &options),
         Some(Command::Judge(options)) => judge(&options),
     };
     match status {

@@ -4,6 +4,7 @@ pub mod actors;
 pub mod check;
 pub mod columns;
 pub mod compact;
+pub mod coverage;
 pub mod explore;
 pub mod follow;
 pub mod lift;
@@ -29,6 +30,7 @@ use crate::world::{Action, BadNumber, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
 use columns::{BrokenCell, ColumnOptions, Exhausted, Fault, Sampled};
+use coverage::Visited;
 use follow::Followed;
 use shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable};
 use simulate::{Failure, Run, SimulateOptions, Simulated};
@@ -67,6 +69,9 @@ pub enum Unsupported {
     /// The trace does not fit.
     #[error(transparent)]
     Trace(#[from] BadTrace),
+    /// A log is no path of the checker's world.
+    #[error(transparent)]
+    Log(#[from] lift::Unliftable),
     /// The trace can't be made smaller.
     #[error(transparent)]
     Shrink(#[from] Unshrinkable),
@@ -146,6 +151,12 @@ pub trait Engines: Send + Sync {
     /// What the large world does with this kind of fault alone, up to the first seed that fails;
     /// `None` where the scenario has no budget for it.
     fn sample(&self, fault: Fault, options: ColumnOptions) -> Option<Sampled>;
+
+    /// How much of the world with these numbers its first seeds visit.
+    ///
+    /// # Errors
+    /// If the scenario can only be simulated.
+    fn visit(&self, numbers: &Numbers, seeds: u64) -> Result<Vec<Visited>, Unsupported>;
 
     /// Its states, in the Informal Trace Format.
     ///
@@ -355,6 +366,13 @@ impl<P: Checkable> Engines for Scenario<P> {
         Some(sampled)
     }
 
+    fn visit(&self, numbers: &Numbers, seeds: u64) -> Result<Vec<Visited>, Unsupported> {
+        let setup = self.setup(numbers);
+        // Where time counts, the checker's ticks are the units.
+        let numbers = if setup.timed() { numbers.clone() } else { fine_grained(numbers) };
+        Ok(coverage::visited(&self.setup(&numbers), 0..seeds)?)
+    }
+
     fn itf(&self, file: &TraceFile) -> Result<String, Unsupported> {
         let replayed = trace::replay(&world_of(self, file, &file.numbers), &file.trace)?;
         let source = format!("seedbed, {}: {}", file.scenario, file.from);
@@ -479,6 +497,10 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
             })
         });
         Some(sampled)
+    }
+
+    fn visit(&self, _: &Numbers, _: u64) -> Result<Vec<Visited>, Unsupported> {
+        self.refuse()
     }
 
     fn itf(&self, _: &TraceFile) -> Result<String, Unsupported> {

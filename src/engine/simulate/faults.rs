@@ -89,9 +89,9 @@ impl Plan {
     }
 }
 
-/// None of a budget in half of the runs, otherwise from one to all of it.
+/// None of a budget in a third of the runs, otherwise from one to all of it.
 fn some_of(rng: &mut ChaCha8Rng, budget: u32) -> u32 {
-    let (present, count) = (chance(rng, 500), below(rng, budget.into()));
+    let (present, count) = (chance(rng, 667), below(rng, budget.into()));
     if present && budget > 0 { u32::try_from(count).expect("below a u32") + 1 } else { 0 }
 }
 

@@ -9,6 +9,7 @@ mod faults;
 mod hosted;
 mod queue;
 mod run;
+mod weather;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
 use crate::world::{Clocks, Flight, Interval, Links, Pending, Setup, System, World};
 
-use super::faults::{below, chance};
+use super::faults::{below, pick};
+use super::weather::Weather;
 
 /// What falls due.
 #[derive(Clone, Copy, Debug)]
@@ -104,9 +105,8 @@ pub struct Queue<P: Protocol> {
     /// Delays of messages and the like.
     pub links: ChaCha8Rng,
     clocks: ChaCha8Rng,
-    delay: (u64, u64),
+    weather: Weather,
     stretch: (u64, u64),
-    stragglers_in_1000: u32,
     /// The slots of the messages that the last step sent.
     pub fresh: Vec<u32>,
     /// Programs whose call was made, and those whose call ended, in the last step.
@@ -117,20 +117,10 @@ pub struct Queue<P: Protocol> {
 }
 
 impl<P: Protocol> Queue<P> {
-    /// An empty queue. Where the scenario leaves delays and clocks open, a run draws how wide they
-    /// are: narrow, as in a calm network, or wide, so that what is slow gets overtaken.
+    /// An empty queue. Where the scenario leaves clocks open, a run draws how wide they differ.
     pub fn new(setup: &Arc<Setup<P>>, mut links: ChaCha8Rng, clocks: ChaCha8Rng) -> Self {
-        let ticks = |units: u32| u64::from(setup.ticks(units));
-        let wide = [2, 10, 40][super::faults::pick(&mut links, 3)];
-        let delay = match setup.numbers.delay {
-            Some((lo, hi)) if setup.timed() => (ticks(lo), ticks(hi)),
-            _ => (1, wide * u64::from(setup.numbers.scale)),
-        };
-        let stragglers_in_1000 = match setup.numbers.delay {
-            Some(_) if setup.timed() => 0,
-            _ => [0, 100, 300][super::faults::pick(&mut links, 3)],
-        };
-        let stretch = [(3, 6), (1, 12), (4, 60)][super::faults::pick(&mut links, 3)];
+        let weather = Weather::draw(setup, &mut links);
+        let stretch = [(3, 6), (1, 12), (4, 60)][pick(&mut links, 3)];
         Queue {
             setup: Arc::clone(setup),
             now: 0,
@@ -145,9 +135,8 @@ impl<P: Protocol> Queue<P> {
             last_on_link: BTreeMap::new(),
             links,
             clocks,
-            delay,
+            weather,
             stretch,
-            stragglers_in_1000,
             fresh: Vec::new(),
             called: Vec::new(),
             ended: Vec::new(),
@@ -289,12 +278,7 @@ impl<P: Protocol> Queue<P> {
         if from == to && self.setup.timed() {
             return 0;
         }
-        let (lo, hi) = self.delay;
-        let ticks = if lo == hi { lo } else { lo + below(&mut self.links, hi - lo + 1) };
-        // Where delays have no bound, what is overtaken must be overtaken by far: most mistakes
-        // about old messages need one that comes when everybody has gone on.
-        let late = self.stragglers_in_1000 > 0 && chance(&mut self.links, self.stragglers_in_1000);
-        if late { ticks * (1 + below(&mut self.links, 40)) } else { ticks }
+        self.weather.delay(from, to, &mut self.links)
     }
 
     /// Between which numbers of ticks a timer may fire, as far as the scenario says.
