@@ -1,6 +1,7 @@
 //! What the engines promise: shortest counterexamples, honest verdicts, logs that lift and logs
 //! that must not, and runs that depend on their seed alone.
 
+mod actors;
 mod checking;
 mod compact;
 mod coverage;

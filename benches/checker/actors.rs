@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use seedbed::engine::actors::Actors;
+use seedbed::engine::check::CheckOptions;
 use stateright::actor::register::{RegisterActor, RegisterMsg};
 use stateright::actor::{Actor, ActorModel, Id, Network, Out};
 use stateright::semantics::LinearizabilityTester;
@@ -14,14 +16,14 @@ use stateright::{Checker, Expectation, Model};
 const SERVERS: usize = 3;
 const MAJORITY: usize = 2;
 
-type Ballot = (u32, Id);
+pub type Ballot = (u32, Id);
 /// A request, its client, and the value that it writes.
-type Proposal = (u64, Id, char);
+pub type Proposal = (u64, Id, char);
 type Vote = Option<(Ballot, Proposal)>;
 type Msg = RegisterMsg<u64, char, Internal>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Internal {
+pub enum Internal {
     Prepare(Ballot),
     Promise(Ballot, Vote),
     Accept(Ballot, Proposal),
@@ -31,10 +33,10 @@ enum Internal {
 
 /// A server that proposes what its clients write, and votes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Server;
+pub struct Server;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Books {
+pub struct Books {
     ballot: Ballot,
     proposal: Option<Proposal>,
     promises: BTreeMap<Id, Vote>,
@@ -130,11 +132,14 @@ fn hear(me: Id, books: &mut Cow<Books>, from: Id, msg: Internal, out: &mut Out<S
     }
 }
 
-/// Exhausts the yardstick; returns states, transitions and seconds.
-pub fn exhaust(clients: usize, breadth_first: bool, threads: usize) -> (usize, usize, f64) {
+/// The servers, their clients, what these see, and what has to be true of it.
+pub type System = ActorModel<RegisterActor<Server>, (), Seen>;
+type Seen = LinearizabilityTester<Id, Register<char>>;
+
+/// The yardstick for so many clients.
+pub fn model(clients: usize) -> System {
     let client = RegisterActor::Client { put_count: 1, server_count: SERVERS };
-    let history = LinearizabilityTester::new(Register(char::default()));
-    let checker = ActorModel::new((), history)
+    ActorModel::new((), LinearizabilityTester::new(Register(char::default())))
         .actors((0..SERVERS).map(|_| RegisterActor::Server(Server)))
         .actors((0..clients).map(|_| client.clone()))
         .init_network(Network::new_unordered_nonduplicating([]))
@@ -143,12 +148,27 @@ pub fn exhaust(clients: usize, breadth_first: bool, threads: usize) -> (usize, u
         })
         .record_msg_in(RegisterMsg::record_returns)
         .record_msg_out(RegisterMsg::record_invocations)
-        .checker()
-        .threads(threads);
+}
+
+/// Exhausts the yardstick on stateright; returns states, transitions and seconds.
+pub fn exhaust(clients: usize, breadth_first: bool, threads: usize) -> (usize, usize, f64) {
+    let checker = model(clients).checker().threads(threads);
     let begin = Instant::now();
     let (states, transitions) =
         if breadth_first { counts(checker.spawn_bfs()) } else { counts(checker.spawn_dfs()) };
     (states, transitions, begin.elapsed().as_secs_f64())
+}
+
+/// Exhausts the very same model here, with and without knowing that its property reads only what
+/// the clients saw.
+pub fn exhaust_here(clients: usize, reads_history: bool, threads: usize) -> (usize, usize, f64) {
+    let mut actors = Actors::new(model(clients));
+    if reads_history {
+        actors = actors.reads_history("linearizable");
+    }
+    let found = actors.check(CheckOptions { threads, ..CheckOptions::default() });
+    found.assert_properties();
+    (found.states, found.transitions, found.seconds)
 }
 
 fn counts<M: Model>(checker: impl Checker<M>) -> (usize, usize)

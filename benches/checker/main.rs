@@ -1,5 +1,6 @@
 //! How fast the compact engine is, beside stateright: on the Paxos yardstick, whose text for
-//! stateright is its own `ActorModel`; on the same world of ours; beside SPIN, on a text of the
+//! stateright is its own `ActorModel`; on that very `ActorModel`, run here, with the property known
+//! to read only the history, and without; on the same world of ours; beside SPIN, on a text of the
 //! yardstick packed by hand; and on a toy whose number of states is known by a formula.
 //!
 //! Each measurement runs in a process of its own, so that its peak of memory is its own. All of a
@@ -25,8 +26,16 @@ const YARDSTICK: [(usize, usize, usize); 4] = [
 ];
 
 /// What is measured: its name, and how it is done, for so many clients on so many threads.
-const WAYS: [&str; 6] =
-    ["compact", "actors, breadth", "actors, depth", "stateright-bfs", "stateright-dfs", SPIN];
+const WAYS: [&str; 8] = [
+    "compact",
+    "actors, breadth",
+    "actors, depth",
+    "actors here",
+    "actors here, whole",
+    "stateright-bfs",
+    "stateright-dfs",
+    SPIN,
+];
 
 /// It searches on one thread.
 const SPIN: &str = "spin";
@@ -42,6 +51,11 @@ fn measure(way: &str, clients: usize, threads: usize) -> (usize, usize, f64, f64
         SPIN => return spin::exhaust(clients),
         "actors, breadth" | "actors, depth" => {
             let (states, transitions, seconds) = actors::exhaust(clients, way == WAYS[1], threads);
+            return (states, transitions, seconds, peak_bytes() as f64);
+        }
+        "actors here" | "actors here, whole" => {
+            let (states, transitions, seconds) =
+                actors::exhaust_here(clients, way == WAYS[3], threads);
             return (states, transitions, seconds, peak_bytes() as f64);
         }
         "compact" => Search::Compact,
@@ -98,16 +112,26 @@ fn main() {
     println!("clients threads way                  seconds   ratio   MB  bytes/state");
     for size in YARDSTICK.into_iter().filter(|size| wanted(size.0)) {
         for threads in [1, 2] {
-            let mut first = None;
+            let (mut first, mut times) = (None, Vec::new());
             let runs = |way: &str| way != SPIN || threads == 1 && spin::is_there();
             for way in WAYS.into_iter().filter(|way| runs(way)) {
                 let (seconds, bytes) = measured(way, size, threads);
+                times.push((seconds, bytes));
                 let ratio = seconds / *first.get_or_insert(seconds);
                 let each = bytes / size.1 as f64;
                 println!(
                     "{:>7}{threads:>8} {way:18}{seconds:>10.3}{ratio:>8.1}{:>6.0}{each:>12.0}",
                     size.0,
                     bytes / 1e6
+                );
+            }
+            for (here, there) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
+                let (one, other) = (times[there], times[here]);
+                let (faster, smaller) = (one.0 / other.0, one.1 / other.1);
+                let (here, there) = (WAYS[here], WAYS[there]);
+                println!(
+                    "                {here}: {faster:.1} times as fast as {there}, in \
+                     {smaller:.1} times less memory"
                 );
             }
         }

@@ -1,5 +1,6 @@
 //! The engines: thin loops over one world.
 
+pub mod actors;
 pub mod check;
 pub mod columns;
 pub mod compact;

@@ -19,12 +19,12 @@
 
 mod audit;
 mod judge;
-mod memo;
-mod names;
+pub(super) mod memo;
+pub(super) mod names;
 mod path;
 mod search;
-mod store;
-mod vector;
+pub(super) mod store;
+pub(super) mod vector;
 mod worker;
 
 pub use search::check;

@@ -18,7 +18,8 @@ pub struct Table<T> {
 }
 
 impl<T: Eq + Hash> Table<T> {
-    fn new() -> Self {
+    /// No names yet.
+    pub fn new() -> Self {
         Table { names: HashMap::default(), values: Vec::new() }
     }
 
@@ -38,6 +39,11 @@ impl<T: Eq + Hash> Table<T> {
         self.values.push(Arc::clone(&value));
         self.names.insert(value, name);
         name
+    }
+
+    /// The name that a value has.
+    pub fn get(&self, value: &T) -> Option<u32> {
+        self.names.get(value).copied()
     }
 
     /// All values, by name.
