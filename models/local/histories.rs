@@ -220,7 +220,7 @@ fn mutexes_are_linearizable() {
                 .breaks("test-and-set/two-steps", JUDGED),
             case("ticket", enter, || spinning(Ticket::from(usize::MAX)))
                 .breaks("ticket/wrap-around", JUDGED),
-            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(2),
+            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(3),
             case("mutex", "histories of a mutex: one thread waits, one tries", sleeping),
         ],
     );
@@ -233,7 +233,7 @@ fn other_objects_are_linearizable() {
 
 fn of_rw_lock() -> Case {
     case("rw-lock", "histories of a reader-writer lock: a reader and a writer", reader_and_writer)
-        .preemptions(2)
+        .preemptions(3)
         .breaks("rw-lock/uncounted", JUDGED)
 }
 
@@ -249,5 +249,5 @@ fn of_channel() -> Case {
 
 fn of_buffer() -> Case {
     let about = "histories of a channel: two producers, a consumer, room for one item";
-    case("buffer", about, buffer).preemptions(1)
+    case("buffer", about, buffer).preemptions(2)
 }
