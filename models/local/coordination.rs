@@ -219,11 +219,11 @@ fn buffers() {
         "buffer.txt",
         &[
             two_producers
-                .preemptions(2)
+                .preemptions(3)
                 .reaches(&["a thread slept"])
                 .breaks("buffer/if", "never more items than fit"),
             two_each
-                .preemptions(2)
+                .preemptions(3)
                 .reaches(&["a thread slept"])
                 .breaks("buffer/one-queue", NO_HANG),
         ],
@@ -329,7 +329,7 @@ fn two_senders() -> Case {
         always("each item is taken once", sum == 3);
         senders.into_iter().for_each(Thread::join);
     })
-    .preemptions(2)
+    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("rendezvous/wakes-one", NO_HANG)
 }
@@ -397,7 +397,7 @@ fn blocking_call() -> Case {
         workers.run(move |_| always("there is room", channel.send(1).is_ok()));
         always("every blocking call is counted", workers.finish() == 1);
     })
-    .preemptions(1)
+    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("workers/no-substitute", NO_HANG)
 }
@@ -418,6 +418,6 @@ fn pinned_task() -> Case {
             mark("two tasks ran at once");
         }
     })
-    .preemptions(1)
+    .preemptions(3)
     .reaches(&["two tasks ran at once"])
 }

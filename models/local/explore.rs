@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::trace;
+use super::{page, trace};
 
 /// What loom itself finds out.
 pub const NO_RACE: &str = "no data race";
@@ -91,11 +91,18 @@ thread_local! {
     static EXECUTIONS: Cell<usize> = const { Cell::new(0) };
     /// Of the current exploration, as text; a history that was judged is not judged again.
     static HISTORIES: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    /// The history that was judged last, as `seedbed judge` reads it.
+    static JUDGED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Is this history, as text, one that was not seen before?
 pub fn is_new_history(history: String) -> bool {
     HISTORIES.with_borrow_mut(|histories| histories.insert(history))
+}
+
+/// This history is judged now.
+pub fn judges(history: String) {
+    JUDGED.set(Some(history));
 }
 
 /// Ends the execution: this property is broken.
@@ -149,6 +156,7 @@ fn explore(program: fn(), variant: &'static str, preemptions: Option<usize>) -> 
     trace::explore(variant);
     EXECUTIONS.set(0);
     HISTORIES.take();
+    JUDGED.take();
     let run = move || {
         EXECUTIONS.set(EXECUTIONS.get() + 1);
         trace::begin();
@@ -231,6 +239,7 @@ fn tell(case: &Case, wrong: &mut Vec<String>) -> String {
     if histories > 0 {
         let _ = writeln!(text, "judged: {histories} histories");
     }
+    keep_history(case.primitive);
     let reached = trace::marks();
     for mark in case.marks.iter().filter(|mark| !reached.contains(*mark)) {
         wrong.push(format!("{}: never reached {mark:?}: {}", case.primitive, case.about));
@@ -253,6 +262,7 @@ fn tell_variant(case: &Case, variant: &Variant, text: &mut String, wrong: &mut V
     if property != variant.breaks {
         wrong.push(format!("{} breaks {property:?}: {lines:#?}", variant.name));
     }
+    keep_history(variant.name);
     let verb = if variant.false_alarm { "seems to break" } else { "breaks" };
     let _ = writeln!(
         text,
@@ -263,6 +273,13 @@ fn tell_variant(case: &Case, variant: &Variant, text: &mut String, wrong: &mut V
     );
     for line in lines {
         let _ = writeln!(text, "  {line}");
+    }
+}
+
+/// Keeps the history that was judged last, if there is one, for the judges' own tests.
+fn keep_history(name: &str) {
+    if let Some(history) = JUDGED.take() {
+        compare(&format!("../histories/local/{}.jsonl", name.replace('/', ".")), &history);
     }
 }
 
@@ -277,7 +294,8 @@ pub fn test(file: &str, cases: &[Case]) {
     compare(file, &told.join("\n"));
 }
 
-/// Compares a text with a file in `models/local`; with `UPDATE=1` the file is rewritten.
+/// Compares a text with a file in `models/local`; with `UPDATE=1` the file is rewritten, and the
+/// page with it, since the page is made of these files and no test knows which is written last.
 ///
 /// # Panics
 /// If they differ.
@@ -287,8 +305,10 @@ pub fn compare(file: &str, found: &str) {
     if expected == found {
         return;
     }
-    if std::env::var_os("UPDATE").is_some() {
-        return std::fs::write(&path, found).expect("the file can be written");
+    if updates() {
+        let _alone = alone();
+        std::fs::write(&path, found).expect("the file can be written");
+        return page::rewrite();
     }
     let (mut old, mut new) = (expected.lines(), found.lines());
     let mut line = 1;
@@ -300,6 +320,17 @@ pub fn compare(file: &str, found: &str) {
     };
     let (old, new) = (old.unwrap_or("the end"), new.unwrap_or("the end"));
     panic!("{}:{line}:\nexpected: {old}\nfound:    {new}\nUPDATE=1 rewrites it", path.display());
+}
+
+/// Are files to be rewritten?
+pub fn updates() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
+/// Nobody else rewrites a file while this is held.
+pub fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static REWRITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    REWRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Counts who is inside, and breaks a property if too many are.

@@ -1,13 +1,16 @@
 //! The same objects under the same judges: histories of every execution of a small program.
 //!
 //! Each call is recorded and told in the trace, and at the end of each execution the judge of
-//! `src/consistency` gets the history. A broken primitive is found by its history alone.
+//! `src/consistency` gets the history. A broken primitive is found by its history alone, and that
+//! history is kept in `models/histories/local`, where the judges' own tests read it from the file.
 
 use std::sync::Arc;
 
-use seedbed::object::{self, Object, channel, mutex, rw_lock, semaphore};
+use seedbed::history::export::to_json_lines;
+use seedbed::history::import::{Datum, Import};
+use seedbed::object::{self, channel, mutex, rw_lock, semaphore};
 
-use super::explore::{Case, Thread, always, case, is_new_history, spawn, test};
+use super::explore::{Case, Thread, always, case, is_new_history, judges, spawn, test};
 use super::recording::{Recording, is_linearizable};
 use super::trace::say;
 use crate::primitives::buffer::Buffer;
@@ -25,12 +28,12 @@ const JUDGED: &str = "linearizable";
 
 /// Records one execution. Each event moves a clock that loom sees, so that loom tries every order
 /// of events; it is relaxed, so that it orders nothing else.
-struct Told<O: Object> {
+struct Told<O: Import> {
     object: O,
     recording: Recording<O>,
 }
 
-impl<O: Object> Told<O> {
+impl<O: Import> Told<O> {
     fn new(object: O) -> Arc<Self> {
         let clock = AtomicUsize::new(0);
         let tick = move || {
@@ -52,13 +55,16 @@ impl<O: Object> Told<O> {
     fn judge(&self) {
         let history = self.recording.finish();
         if is_new_history(format!("{history:?}")) {
+            let mut text = Vec::new();
+            to_json_lines::<O>(&history, &mut text).expect("memory can be written to");
+            judges(String::from_utf8(text).expect("JSON is UTF-8"));
             always(JUDGED, is_linearizable(&self.object, &history));
         }
     }
 }
 
 /// Starts threads with a process number each, and judges what they did.
-fn judged<O: Object>(told: &Arc<Told<O>>, parts: Vec<Box<dyn FnOnce(u32)>>) {
+fn judged<O: Import>(told: &Arc<Told<O>>, parts: Vec<Box<dyn FnOnce(u32)>>) {
     let names = ["a", "b", "c"];
     let start = |(part, process): (Box<dyn FnOnce(u32)>, u32)| {
         spawn(names[process as usize], move || part(process))
@@ -149,13 +155,18 @@ fn permits() {
     judged(&told, vec![part(), part()]);
 }
 
-/// One sends and closes, one sends, and the third receives twice.
+/// An item, as a recorded history has it.
+fn number(item: u32) -> Datum {
+    Datum::Number(item.into())
+}
+
+/// One sends and closes, the other receives twice.
 fn channel() {
     use channel::{Op, Ret};
     let told = Told::new(object::Channel::new(1));
     let shared = Arc::new(Channel::new(1));
     let send = |me, told: &Told<_>, shared: &Channel<u32>| {
-        told.call(me, Op::Send(me), || match shared.send(me) {
+        told.call(me, Op::Send(number(me)), || match shared.send(me) {
             Ok(()) => ((), Ret::Done),
             Err(_) => ((), Ret::Closed),
         });
@@ -169,7 +180,7 @@ fn channel() {
     let receives = move |me| {
         for _ in 0..2 {
             mine.call(me, Op::Receive, || match ours.receive() {
-                Some(item) => ((), Ret::Item(item)),
+                Some(item) => ((), Ret::Item(number(item))),
                 None => ((), Ret::End),
             });
         }
@@ -183,7 +194,7 @@ fn buffer() {
     let told = Told::new(object::Channel::new(1));
     let shared = Arc::new(Buffer::new(1));
     let put = |me, told: &Told<_>, shared: &Buffer<u32>| {
-        told.call(me, Op::Send(me), || (shared.put(me), Ret::Done));
+        told.call(me, Op::Send(number(me)), || (shared.put(me), Ret::Done));
     };
     put(2, &told, &shared);
     let producer = || -> Box<dyn FnOnce(u32)> {
@@ -193,7 +204,7 @@ fn buffer() {
     let (mine, ours) = (Arc::clone(&told), Arc::clone(&shared));
     let consumer = move |me| {
         for _ in 0..2 {
-            mine.call(me, Op::Receive, || ((), Ret::Item(ours.take())));
+            mine.call(me, Op::Receive, || ((), Ret::Item(number(ours.take()))));
         }
     };
     judged(&told, vec![producer(), producer(), Box::new(consumer)]);
@@ -209,7 +220,7 @@ fn mutexes_are_linearizable() {
                 .breaks("test-and-set/two-steps", JUDGED),
             case("ticket", enter, || spinning(Ticket::from(usize::MAX)))
                 .breaks("ticket/wrap-around", JUDGED),
-            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(2),
+            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(3),
             case("mutex", "histories of a mutex: one thread waits, one tries", sleeping),
         ],
     );
@@ -222,7 +233,7 @@ fn other_objects_are_linearizable() {
 
 fn of_rw_lock() -> Case {
     case("rw-lock", "histories of a reader-writer lock: a reader and a writer", reader_and_writer)
-        .preemptions(2)
+        .preemptions(3)
         .breaks("rw-lock/uncounted", JUDGED)
 }
 
@@ -238,5 +249,5 @@ fn of_channel() -> Case {
 
 fn of_buffer() -> Case {
     let about = "histories of a channel: two producers, a consumer, room for one item";
-    case("buffer", about, buffer).preemptions(1)
+    case("buffer", about, buffer).preemptions(2)
 }

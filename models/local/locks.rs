@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::explore::{Case, Inside, NO_HANG, NO_RACE, Thread, always, case, spawn, test, together};
 use super::trace::{panics, say};
+use super::turns;
 use crate::primitives::bakery::Bakery;
 use crate::primitives::clh::Clh;
 use crate::primitives::guarded::{Exclusion, Guarded, Seat, Seatless};
@@ -14,16 +15,19 @@ use crate::primitives::rw_lock::RwLock;
 use crate::primitives::semaphore::Semaphore;
 use crate::primitives::test_and_set::TestAndSet;
 use crate::primitives::ticket::Ticket;
-use crate::sync::mark;
+use crate::sync::{broken, mark};
 
 const EXCLUSION: &str = "mutual exclusion";
 
-/// Threads enter so many times each; no two may be inside at once. What they guard is nothing, so
-/// that it is the overlap that is found, and not what it does to memory.
+/// Threads enter so many times each; no two may be inside at once, and none may overtake one that
+/// waits. What they guard is nothing, so that it is the overlap that is found, and not what it does
+/// to memory.
 fn excludes<L: Exclusion + 'static>(seats: Vec<Seat<L, ()>>, visits: &[usize]) {
     let inside = Arc::new(Inside::at_most(1));
     each(seats, visits, move |seat| {
+        turns::comes();
         let _guard = seat.lock();
+        turns::enters();
         inside.visit(EXCLUSION, || ());
     });
 }
@@ -65,6 +69,23 @@ fn excludes_all<L: Seatless + 'static>(exclusion: L) {
     );
 }
 
+/// One thread comes back, and must not overtake the other if that one waits.
+fn takes_turns<L: Seatless + 'static>(exclusion: L) {
+    let lock = Arc::new(Guarded::over(exclusion, ()));
+    let visitor = |name, visits| {
+        let lock = Arc::clone(&lock);
+        spawn(name, move || {
+            for _ in 0..visits {
+                turns::comes();
+                let _guard = lock.lock();
+                turns::enters();
+            }
+        })
+    };
+    let visitors = [visitor("a", 2), visitor("b", 1)];
+    visitors.into_iter().for_each(Thread::join);
+}
+
 fn counts_all<L: Seatless + 'static>(exclusion: L) {
     let shared = Guarded::over(exclusion, 0);
     let lock = together(&["a", "b"], |lock| *lock.lock() += 1, shared);
@@ -90,6 +111,11 @@ fn spinning_locks() {
                 .breaks("ticket/two-steps", NO_HANG)
                 .breaks("ticket/wrap-around", EXCLUSION),
             case("ticket", COUNT, || counts_all(Ticket::default())),
+            case("ticket", ENTER_AGAIN, || match broken("ticket/test-and-set") {
+                true => takes_turns(TestAndSet::default()),
+                false => takes_turns(Ticket::from(usize::MAX)),
+            })
+            .breaks("ticket/test-and-set", turns::IN_TURN),
         ],
     );
 }
@@ -120,14 +146,14 @@ fn locks_of_reads_and_writes() {
                 .breaks("peterson/no-first-fence", EXCLUSION)
                 .breaks("peterson/turn-first", EXCLUSION)
                 .false_alarm("peterson/seqcst-accesses", EXCLUSION),
-            case("peterson", COUNT_AGAIN, || counts(Peterson::guard(0), &[2, 1])).preemptions(3),
+            case("peterson", COUNT_AGAIN, || counts(Peterson::guard(0), &[2, 1])).preemptions(4),
             case("bakery", ENTER_AGAIN, || excludes(Bakery::guard(2, ()), &[2, 1]))
-                .preemptions(2)
+                .preemptions(3)
                 .reaches(&["two threads drew one number"])
                 .breaks("bakery/no-choosing", EXCLUSION)
                 .breaks("bakery/no-fence", EXCLUSION)
                 .breaks("bakery/no-order-of-seats", EXCLUSION),
-            case("bakery", COUNT_AGAIN, || counts(Bakery::guard(2, 0), &[2, 1])).preemptions(2),
+            case("bakery", COUNT_AGAIN, || counts(Bakery::guard(2, 0), &[2, 1])).preemptions(3),
         ],
     );
 }
@@ -163,7 +189,7 @@ fn mutex_of_three() -> Case {
             (Mutex::new(0), Inside::at_most(1)),
         );
     })
-    .preemptions(2)
+    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("mutex/forgets-sleepers", NO_HANG)
 }
@@ -236,7 +262,7 @@ fn two_readers_and_a_writer() -> Case {
             mark("two readers were inside at once");
         }
     })
-    .preemptions(2)
+    .preemptions(3)
     .reaches(&["a thread slept", "a writer waited", "two readers were inside at once"])
     .breaks("rw-lock/uncounted", NO_RACE)
     .breaks("rw-lock/relaxed-exit", NO_RACE)
@@ -262,7 +288,7 @@ fn no_overtaking() -> Case {
         writer.join();
         second.join();
     })
-    .preemptions(2)
+    .preemptions(3)
     .reaches(&["a reader came while a writer waited"])
     .breaks("rw-lock/ignores-writers", "no reader overtakes a waiting writer")
 }

@@ -6,6 +6,7 @@
 //! interleaving that shows it.
 
 mod coordination;
+mod defects;
 mod explore;
 mod histories;
 mod litmus;
@@ -15,3 +16,4 @@ mod programs;
 mod recording;
 mod stress;
 pub mod trace;
+pub mod turns;

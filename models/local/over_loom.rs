@@ -12,6 +12,7 @@
 use std::panic::Location;
 
 use crate::local::trace::{self, Object, What};
+use crate::local::turns;
 
 pub use loom::sync::atomic::Ordering;
 
@@ -153,6 +154,7 @@ pub fn fence(order: Ordering) {
 /// Waits by looking again and again; in between, others run.
 pub fn spin_until(mut condition: impl FnMut() -> bool) {
     while !condition() {
+        turns::waits();
         ask((), loom::thread::yield_now);
     }
 }

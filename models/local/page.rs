@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::explore::compare;
+use super::explore::{alone, compare, updates};
 
 /// What was found about a primitive, or about a program of the documents.
 #[derive(Default)]
@@ -98,11 +98,29 @@ fn tables() -> String {
     )
 }
 
-#[test]
-fn the_page_says_what_was_found() {
+/// The page as it is, and as it should be.
+fn page() -> (String, String) {
     let page = read(&root().join("docs/local.md"));
     let (begin, end) = ("<!-- found by models/local -->\n", "<!-- end of what was found -->");
     let before = page.split(begin).next().expect("a text has a first part");
     let after = page.split(end).nth(1).expect("the page has both marks");
-    compare("../../docs/local.md", &format!("{before}{begin}{}{end}{after}", tables()));
+    let right = format!("{before}{begin}{}{end}{after}", tables());
+    (page, right)
+}
+
+/// Makes the page say what the text files say.
+pub fn rewrite() {
+    let (page, right) = page();
+    if page != right {
+        std::fs::write(root().join("docs/local.md"), right).expect("the page can be written");
+    }
+}
+
+#[test]
+fn the_page_says_what_was_found() {
+    if updates() {
+        let _alone = alone();
+        return rewrite();
+    }
+    compare("../../docs/local.md", &page().1);
 }

@@ -13,6 +13,8 @@ use std::path::Path;
 
 use loom::sync::atomic::Ordering;
 
+use super::turns;
+
 /// A value, as it is shown; the highest that there is stands for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -91,6 +93,7 @@ pub fn explore(variant: &'static str) {
 /// An execution begins.
 pub fn begin() {
     ABANDONED.set(false);
+    turns::begin();
     RECORD.with_borrow_mut(|record| {
         record.events.clear();
         record.objects.clear();

@@ -262,7 +262,7 @@ pub struct Cover {
 pub struct Judge {
     /// The recorded history
     pub file: PathBuf,
-    /// What was called: register, cas-register, kv, ...
+    /// What was called: register, cas-register, kv, queue, mutex, channel:64, ...
     #[arg(long)]
     pub object: String,
     /// Which consistency models; `all` for every one that is built

@@ -18,18 +18,24 @@ use super::reason;
 use super::{Calls, Core, Model, Ruling, Unknown, Verdict, model_named, models, witness};
 use crate::history::import::{Datum, Format, Import, ImportError, read_file};
 use crate::history::{Call, History};
-use crate::object::{CasRegister, Kv, Object, PriorityQueue, Queue, Register, Set, Stack};
+use crate::object::{
+    CasRegister, Channel, Kv, Mutex, Object, PriorityQueue, Queue, Register, RwLock, Semaphore,
+    Set, Stack,
+};
 
-/// The objects that can be asked for, and whether their judge is built.
-pub const OBJECTS: [(&str, bool); 8] = [
-    ("register", true),
-    ("cas-register", true),
-    ("kv", true),
-    ("mutex", false),
-    ("queue", true),
-    ("stack", true),
-    ("set", true),
-    ("priority-queue", true),
+/// The objects that can be asked for; two of them with a number from 1 on.
+pub const OBJECTS: [&str; 11] = [
+    "register",
+    "cas-register",
+    "kv",
+    "queue",
+    "stack",
+    "set",
+    "priority-queue",
+    "mutex",
+    "rw-lock",
+    "semaphore:PERMITS",
+    "channel:ROOM",
 ];
 
 /// The steps that a judge makes if nobody says otherwise.
@@ -119,9 +125,6 @@ pub enum JudgeError {
     /// Nobody knows this format.
     #[error("there is no format {0:?}; there are {1}")]
     UnknownFormat(String, String),
-    /// It is known, and not built yet.
-    #[error("the judge for {0} is not built yet")]
-    NotBuilt(String),
     /// The two checkers disagree: a defect of this program, not of the history.
     #[error("the witness that {model} holds is refuted by the second checker: {reason}")]
     Refuted {
@@ -162,19 +165,23 @@ pub fn judge_and_write(
 ) -> Result<Judgement, JudgeError> {
     let models = models_named(models)?;
     let task = Task { file, name: object, models: &models, format, budget, outputs };
-    match (object, OBJECTS.iter().find(|(known, _)| *known == object)) {
-        ("register", _) => task.judge(&Register::<Datum>::default()),
-        ("cas-register", _) => task.judge(&CasRegister::<Datum>::default()),
-        ("kv", _) => task.judge(&Kv),
-        ("queue", _) => task.judge(&Queue::<Datum>::default()),
-        ("stack", _) => task.judge(&Stack::<Datum>::default()),
-        ("set", _) => task.judge(&Set::<Datum>::default()),
-        ("priority-queue", _) => task.judge(&PriorityQueue::<Datum>::default()),
-        (_, Some(_)) => Err(JudgeError::NotBuilt(format!("the object {object}"))),
-        (_, None) => {
-            let known = listed(OBJECTS.iter().map(|(name, _)| name));
-            Err(JudgeError::UnknownObject(object.to_owned(), known))
-        }
+    let (name, number) = match object.split_once(':') {
+        Some((name, number)) => (name, number.parse().ok().filter(|number| *number > 0)),
+        None => (object, Some(0)),
+    };
+    match (name, number) {
+        ("register", Some(0)) => task.judge(&Register::<Datum>::default()),
+        ("cas-register", Some(0)) => task.judge(&CasRegister::<Datum>::default()),
+        ("kv", Some(0)) => task.judge(&Kv),
+        ("queue", Some(0)) => task.judge(&Queue::<Datum>::default()),
+        ("stack", Some(0)) => task.judge(&Stack::<Datum>::default()),
+        ("set", Some(0)) => task.judge(&Set::<Datum>::default()),
+        ("priority-queue", Some(0)) => task.judge(&PriorityQueue::<Datum>::default()),
+        ("mutex", Some(0)) => task.judge(&Mutex),
+        ("rw-lock", Some(0)) => task.judge(&RwLock),
+        ("semaphore", Some(permits @ 1..)) => task.judge(&Semaphore { permits }),
+        ("channel", Some(room @ 1..)) => task.judge(&Channel::<Datum>::new(room)),
+        _ => Err(JudgeError::UnknownObject(object.to_owned(), listed(OBJECTS.iter()))),
     }
 }
 
@@ -526,7 +533,7 @@ mod tests {
         let folder = Path::new(OWN);
         let table = fs::read_to_string(folder.join("verdicts.tsv")).unwrap();
         let object = |line: &str| line.split('\t').nth(1).expect("an object").to_owned();
-        assert_eq!(judge_all(folder, &table, object), 9);
+        assert_eq!(judge_all(folder, &table, object), 22);
     }
 
     #[test]
@@ -581,11 +588,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_or_not_built_is_refused() {
+    fn what_is_not_known_is_refused() {
         let file = Path::new(OWN).join("register-fresh.log");
         let judge = |object: &str, model: &str| judge_file(&file, object, &[model], None, BUDGET);
         assert!(matches!(judge("registre", "all"), Err(JudgeError::UnknownObject(..))));
-        assert!(matches!(judge("mutex", "all"), Err(JudgeError::NotBuilt(_))));
+        for object in ["mutex:1", "semaphore", "semaphore:0", "semaphore:x", "channel:-1", ""] {
+            let answer = judge(object, "all");
+            assert!(matches!(answer, Err(JudgeError::UnknownObject(..))), "{object}: {answer:?}");
+        }
         assert!(matches!(judge("register", "linear"), Err(JudgeError::UnknownModel(..))));
         assert!(matches!(judge("kv", "all"), Err(JudgeError::Import(error)) if error.line == 1));
         assert!(matches!(format_named("csv"), Err(JudgeError::UnknownFormat(..))));

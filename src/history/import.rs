@@ -160,17 +160,19 @@ pub struct Words {
     pub key: Option<Value>,
     /// What is written, or was read.
     pub value: Value,
+    /// An attempt that was refused: other checkers want to be told that it did not happen.
+    pub refused: bool,
 }
 
 impl Words {
     /// A function and its value.
     pub fn of(function: &'static str, value: &Datum) -> Words {
-        Words { function, key: None, value: value.into() }
+        Words { function, key: None, value: value.into(), refused: false }
     }
 
-    /// A compare-and-set that was refused.
+    /// An attempt that was refused.
     pub fn refused(function: &'static str) -> Words {
-        Words { function, key: None, value: Value::Boolean(false) }
+        Words { function, key: None, value: Value::Boolean(false), refused: true }
     }
 }
 
@@ -367,7 +369,8 @@ mod tests {
     use super::*;
     use crate::history::{Outcome, SyncKind, export};
     use crate::object::{
-        CasRegister, Kv, PriorityQueue, Queue, Register, Set, Stack, cas_register,
+        CasRegister, Channel, Kv, Mutex, PriorityQueue, Queue, Register, RwLock, Semaphore, Set,
+        Stack, cas_register, channel, mutex,
     };
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
@@ -410,6 +413,10 @@ mod tests {
                 read::<Kv>(bytes, format).err(),
                 read::<Set<Datum>>(bytes, format).err(),
                 read::<Queue<Datum>>(bytes, format).err(),
+                read::<Mutex>(bytes, format).err(),
+                read::<RwLock>(bytes, format).err(),
+                read::<Semaphore>(bytes, format).err(),
+                read::<Channel<Datum>>(bytes, format).err(),
             ] {
                 let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
                 assert!(fault.is_none_or(|fault| fault.line <= lines && !fault.reason.is_empty()));
@@ -452,33 +459,45 @@ mod tests {
         assert_eq!(marks, [(&kill, Some(1)), (&Happening::Quiescence, None)]);
     }
 
+    /// Writes a history that was read, in both formats, and reads it back; refused attempts don't
+    /// survive the second.
+    fn survives_export<O: Import>(text: &str) {
+        let told = |history: &History<O::Op, O::Ret>| {
+            let calls = history.calls().iter().chain(history.failed()).map(|call| {
+                let nowhere = Call { line: None, return_line: None, ..call.clone() };
+                format!("{nowhere:?}")
+            });
+            (calls.collect::<Vec<_>>(), history.marks().len())
+        };
+        let first = read::<O>(text.as_bytes(), Format::JsonLines).unwrap();
+        let mut json = Vec::new();
+        export::to_json_lines::<O>(&first, &mut json).unwrap();
+        let second = read::<O>(json.as_slice(), Format::JsonLines).unwrap();
+        assert_eq!(told(&first), told(&second));
+        let mut edn = Vec::new();
+        export::to_jepsen_edn::<O>(&first, &mut edn).unwrap();
+        let third = read::<O>(edn.as_slice(), Format::JepsenEdn).unwrap();
+        let calls = |history: &History<O::Op, O::Ret>| history.calls().len();
+        match calls(&first) == calls(&third) {
+            true => assert_eq!(told(&first), told(&third)),
+            false => assert!(calls(&first) == calls(&third) + 1 && text.contains("refused")),
+        }
+    }
+
+    /// The lines of a call, with labels that must survive, and of a mark.
+    fn call(process: u32, f: &str, value: &str, ret: &str) -> String {
+        let end = if ret == "fail" { "fail" } else { "ok" };
+        let ret = if ret == "fail" { value } else { ret };
+        format!(
+            "{{\"process\":{process},\"type\":\"invoke\",\"f\":\"{f}\",\"key\":\"k\",\
+             \"value\":{value},\"node\":2,\"session\":9}}\n{{\"process\":{process},\
+             \"type\":\"{end}\",\"f\":\"{f}\",\"key\":\"k\",\"value\":{ret}}}\n\
+             {{\"process\":\"n\",\"type\":\"info\",\"f\":\"quiescence\"}}\n"
+        )
+    }
+
     #[test]
     fn what_is_exported_is_read_back() {
-        fn survives_export<O: Import>(text: &str) {
-            let first = read::<O>(text.as_bytes(), Format::JsonLines).unwrap();
-            let mut edn = Vec::new();
-            export::to_jepsen_edn::<O>(&first, &mut edn).unwrap();
-            let second = read::<O>(edn.as_slice(), Format::JepsenEdn).unwrap();
-            let told = |history: &History<O::Op, O::Ret>| {
-                let calls = history.calls().iter().chain(history.failed()).map(|call| {
-                    let nowhere = Call { line: None, return_line: None, ..call.clone() };
-                    format!("{nowhere:?}")
-                });
-                calls.collect::<Vec<_>>()
-            };
-            assert_eq!(told(&first), told(&second));
-            assert_eq!(first.marks().len(), second.marks().len());
-        }
-        let call = |process: u32, f: &str, value: &str, ret: &str| {
-            let end = if ret == "fail" { "fail" } else { "ok" };
-            let ret = if ret == "fail" { value } else { ret };
-            format!(
-                "{{\"process\":{process},\"type\":\"invoke\",\"f\":\"{f}\",\"key\":\"k\",\
-                 \"value\":{value},\"node\":2,\"session\":9}}\n{{\"process\":{process},\
-                 \"type\":\"{end}\",\"f\":\"{f}\",\"key\":\"k\",\"value\":{ret}}}\n\
-                 {{\"process\":\"n\",\"type\":\"info\",\"f\":\"quiescence\"}}\n"
-            )
-        };
         survives_export::<Register<Datum>>(
             &[call(0, "write", "\"a b\"", "\"a b\""), call(1, "read", "null", "[1,\"x\"]")]
                 .concat(),
@@ -498,6 +517,68 @@ mod tests {
         survives_export::<Queue<Datum>>(&empty("enqueue", "dequeue"));
         survives_export::<Stack<Datum>>(&empty("push", "pop"));
         survives_export::<PriorityQueue<Datum>>(&empty("insert", "delete-min"));
+    }
+
+    const REFUSED: &str = "{\"process\":\"n\",\"type\":\"info\",\"f\":\"refused\"}\n";
+
+    #[test]
+    fn what_threads_share_is_read_back() {
+        let lock = [call(0, "acquire", "null", "null"), call(0, "release", "0", "0")].concat();
+        survives_export::<Mutex>(&lock);
+        survives_export::<Mutex>(&[&lock, &call(1, "acquire", "7", "false"), REFUSED].concat());
+        let calls = read::<Mutex>(lock.as_bytes(), Format::JsonLines).unwrap();
+        let ops: Vec<_> = calls.calls().iter().map(|call| call.op).collect();
+        assert_eq!(ops, [mutex::Op::Lock(0), mutex::Op::Unlock(0)]);
+        let inside = ["acquire-read", "acquire-write", "release"];
+        let calls = inside.map(|f| call(3, f, "3", "null")).concat();
+        survives_export::<RwLock>(&calls);
+        let refused = call(3, "release", "null", "false");
+        survives_export::<RwLock>(&[&calls, &refused, REFUSED].concat());
+        let permits = [call(0, "acquire", "null", "null"), call(0, "release", "null", "fail")];
+        survives_export::<Semaphore>(&permits.concat());
+        survives_export::<Semaphore>(&[&refused, REFUSED].concat());
+        let channel = [
+            call(0, "send", "\"a\"", "\"a\""),
+            call(1, "send", "1", "null"),
+            call(2, "send", "2", "false"),
+            call(2, "receive", "null", "\"a\""),
+            call(2, "receive", "null", "false"),
+            call(2, "close", "null", "null"),
+            call(2, "send", "3", "\"closed\""),
+            call(2, "receive", "null", "\"closed\""),
+        ];
+        survives_export::<Channel<Datum>>(&channel.concat());
+        let history = read::<Channel<Datum>>(channel.concat().as_bytes(), Format::JsonLines);
+        let history = history.unwrap();
+        let rets: Vec<_> = history.calls().iter().map(|call| call.ret.as_ref().unwrap()).collect();
+        use channel::Ret::{Closed, Done, Empty, End, Full, Item};
+        let item = Item(Datum::Text("a".to_owned()));
+        assert_eq!(rets, [&Done, &Done, &Full, &item, &Empty, &Done, &Closed, &End]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_lock_or_a_channel_is_said_with_its_line() {
+        fn wrong<O: Import>(line: usize, reason: &str, text: &str) {
+            let fault = read::<O>(text.as_bytes(), Format::JsonLines).unwrap_err();
+            assert!(fault.line == line && fault.reason.contains(reason), "{reason}: {fault:?}");
+        }
+        wrong::<Mutex>(1, "no operation :lock", &call(0, "lock", "null", "null"));
+        wrong::<Mutex>(1, "a number from 0 on", &call(0, "acquire", "-1", "null"));
+        wrong::<Mutex>(1, "a number from 0 on", &call(0, "acquire", "\"me\"", "null"));
+        wrong::<Mutex>(2, "and not 1", &call(0, "acquire", "0", "1"));
+        wrong::<Mutex>(2, "and not true", &call(0, "acquire", "0", "true"));
+        let other =
+            call(0, "acquire", "0", "0").replace("ok\",\"f\":\"acquire", "ok\",\"f\":\"release");
+        wrong::<Mutex>(2, "but :release returns", &other);
+        wrong::<RwLock>(1, "no operation :acquire", &call(0, "acquire", "null", "null"));
+        wrong::<Semaphore>(1, "one permit at a time", &call(0, "acquire", "2", "null"));
+        wrong::<Semaphore>(2, "and not 1", &call(0, "acquire", "null", "1"));
+        wrong::<Channel<Datum>>(1, "neither nil nor false", &call(0, "send", "false", "null"));
+        wrong::<Channel<Datum>>(1, "is no item", &call(0, "send", "\"closed\"", "null"));
+        wrong::<Channel<Datum>>(2, "but Send(2) returns", &call(0, "send", "1", "2"));
+        wrong::<Channel<Datum>>(1, "a :receive has no value", &call(0, "receive", "1", "1"));
+        wrong::<Channel<Datum>>(2, "a :close returns nothing", &call(0, "close", "null", "1"));
+        wrong::<Channel<Datum>>(1, "no operation :take", &call(0, "take", "null", "1"));
     }
 
     #[test]

@@ -4,39 +4,45 @@
 //! Every line ends with a line feed, the last one, too: so a file that was cut off is noticed, and
 //! not judged without its end.
 
-use std::io::BufRead;
+use std::io::{self, BufRead, Write};
 
-use edn_format::Value;
-use serde::Deserialize;
+use edn_format::{Value, emit_str};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::Sync;
+use super::export::Told;
 use super::import::{Beside, Event, Fault, Kind, LineReader, Process, faulty};
 
 /// A line, as it is written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     process: Name,
     r#type: Type,
     f: String,
-    #[serde(default)]
-    key: serde_json::Value,
-    #[serde(default)]
-    value: serde_json::Value,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    key: Json,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    value: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sync: Option<Sync>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 enum Name {
     Client(u32),
     Other(String),
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Type {
     Invoke,
@@ -90,8 +96,7 @@ fn in_one_line(error: &serde_json::Error) -> String {
     format!("{reason}, at column {column}")
 }
 
-fn as_edn(line: usize, value: serde_json::Value) -> Result<Value, Fault> {
-    use serde_json::Value as Json;
+fn as_edn(line: usize, value: Json) -> Result<Value, Fault> {
     Ok(match value {
         Json::Null => Value::Nil,
         Json::Bool(truth) => Value::Boolean(truth),
@@ -106,4 +111,38 @@ fn as_edn(line: usize, value: serde_json::Value) -> Result<Value, Fault> {
         }
         Json::Object(_) => return Err(faulty(line, "an object is no value")),
     })
+}
+
+/// Writes an event.
+pub(super) fn write(event: &Told<'_>, out: &mut impl Write) -> io::Result<()> {
+    let line = Line {
+        process: event.process.map_or(Name::Other("nemesis".to_owned()), Name::Client),
+        r#type: match event.kind {
+            Kind::Invoke => Type::Invoke,
+            Kind::Ok => Type::Ok,
+            Kind::Fail => Type::Fail,
+            Kind::Info => Type::Info,
+        },
+        f: event.words.function.to_owned(),
+        key: event.words.key.as_ref().map_or(Json::Null, as_json),
+        value: as_json(&event.words.value),
+        time: Some(event.time),
+        session: event.session,
+        node: event.node,
+        sync: event.sync.cloned(),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
+}
+
+/// What JSON has no word for is written as EDN's, in a text.
+fn as_json(value: &Value) -> Json {
+    match value {
+        Value::Nil => Json::Null,
+        Value::Boolean(truth) => Json::Bool(*truth),
+        Value::String(text) => Json::String(text.clone()),
+        Value::Integer(number) => Json::from(*number),
+        Value::Vector(values) | Value::List(values) => values.iter().map(as_json).collect(),
+        other => Json::String(emit_str(other)),
+    }
 }

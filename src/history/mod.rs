@@ -186,6 +186,42 @@ impl<Op, Ret> Call<Op, Ret> {
 }
 
 /// Makes a history of events, in the order in which they are told.
+///
+/// Behind a lock it records threads. A call is told before it is made, and its answer after it has
+/// come, so its interval is never shorter than it was, and what a judge rejects is wrong.
+///
+/// ```
+/// use std::fs::File;
+///
+/// use seedbed::consistency::judge::{BUDGET, judge_file};
+/// use seedbed::history::{Recorder, export::to_json_lines};
+/// use seedbed::object::mutex::{Mutex, Op, Ret};
+///
+/// let lock = seedbed::local::mutex::Mutex::new(());
+/// let recorder = std::sync::Mutex::new(Recorder::default());
+/// std::thread::scope(|scope| {
+///     for me in 0..3 {
+///         let (lock, recorder) = (&lock, &recorder);
+///         scope.spawn(move || {
+///             let told = || recorder.lock().unwrap();
+///             told().invoke(me, Op::Lock(me), None).unwrap();
+///             let guard = lock.lock().unwrap();
+///             told().returns(me, Some(Ret::Done), None).unwrap();
+///             told().invoke(me, Op::Unlock(me), None).unwrap();
+///             drop(guard);
+///             told().returns(me, Some(Ret::Done), None).unwrap();
+///         });
+///     }
+/// });
+/// let history = recorder.into_inner().unwrap().finish()?;
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("mutex.jsonl");
+/// to_json_lines::<Mutex>(&history, &mut File::create(&file)?)?;
+/// // What `seedbed judge mutex.jsonl --object mutex` does.
+/// let judgement = judge_file(&file, "mutex", &["linearizable"], None, BUDGET)?;
+/// assert_eq!(judgement.exit_status(), 0, "{judgement}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recorder<Op, Ret> {
     calls: Vec<Call<Op, Ret>>,

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 
 use edn_format::{Value, emit_str};
 
-use super::import::{Datum, Event, Import, NilReads, Words};
+use super::import::{Datum, Event, Import, NilReads, Process, Words};
 use crate::object::{
-    CasRegister, Kv, PriorityQueue, Queue, Register, Set, Stack, cas_register, kv, pool, register,
-    set,
+    CasRegister, Channel, Kv, Mutex, PriorityQueue, Queue, Register, RwLock, Semaphore, Set, Stack,
+    cas_register, channel, kv, mutex, pool, register, rw_lock, semaphore, set,
 };
 
 /// A write returns what it wrote, or nothing.
@@ -179,7 +179,10 @@ impl Import for Kv {
             (kv::Act::Put(value), _) => ("put", Value::String(value.clone())),
             (kv::Act::Append(value), _) => ("append", Value::String(value.clone())),
             (kv::Act::Delete, _) => ("delete", Value::Nil),
-            (kv::Act::Cas { .. }, Some(kv::Ret::Swapped(false))) => ("cas", Value::Boolean(false)),
+            (kv::Act::Cas { .. }, Some(kv::Ret::Swapped(false))) => {
+                let key = Some(Value::String(key.clone()));
+                return Words { key, ..Words::refused("cas") };
+            }
             (kv::Act::Cas { from, to }, _) => ("cas", Value::Vector(vec![text(from), text(to)])),
         };
         Words { key: Some(Value::String(key.clone())), value, ..Words::of(function, &Datum::Nil) }
@@ -310,6 +313,176 @@ impl Import for Set<Datum> {
                 Words { value: Value::Boolean(*answer), ..Words::of(function, value) }
             }
             None => Words::of(function, value),
+        }
+    }
+}
+
+/// Who calls: the process, or whom the value names.
+fn who(event: &Event) -> Result<u32, String> {
+    match (&event.value, event.process) {
+        (Value::Nil, Process::Client(process)) => Ok(process),
+        (Value::Integer(who), _) => u32::try_from(*who).map_err(|_| NO_HOLDER.to_owned()),
+        _ => Err(NO_HOLDER.to_owned()),
+    }
+}
+
+const NO_HOLDER: &str = "who holds a lock is a number from 0 on, or the process if it is left out";
+
+/// The call of the same name returns; true if it was done, and not refused.
+fn is_done(words: &Words, op: &impl Debug, event: &Event) -> Result<bool, String> {
+    match &event.value {
+        _ if event.function != words.function => mismatch(op, event),
+        Value::Boolean(false) => Ok(false),
+        value if *value == Value::Nil || *value == words.value => Ok(true),
+        value => {
+            let [call, value] = [words.function, &emit_str(value)];
+            Err(format!("a :{call} returns nothing, or false if it was refused, and not {value}"))
+        }
+    }
+}
+
+/// A call as it is written, if it was done or refused.
+fn done_or_refused(words: Words, done: bool) -> Words {
+    if done { words } else { Words::refused(words.function) }
+}
+
+impl Import for Mutex {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match event.function.as_str() {
+            "acquire" => who(event).map(mutex::Op::Lock),
+            "release" => who(event).map(mutex::Op::Unlock),
+            _ => unknown_function(event, ":acquire and :release"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        let done = is_done(&Self::words(op, None), op, event)?;
+        Ok(Some(if done { mutex::Ret::Done } else { mutex::Ret::Refused }))
+    }
+
+    fn words(op: &Self::Op, ret: Option<&Self::Ret>) -> Words {
+        let (function, who) = match op {
+            mutex::Op::Lock(who) => ("acquire", *who),
+            mutex::Op::Unlock(who) => ("release", *who),
+        };
+        let words = Words::of(function, &Datum::Number(who.into()));
+        done_or_refused(words, ret != Some(&mutex::Ret::Refused))
+    }
+}
+
+impl Import for RwLock {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match event.function.as_str() {
+            "acquire-read" => who(event).map(rw_lock::Op::Read),
+            "acquire-write" => who(event).map(rw_lock::Op::Write),
+            "release" => who(event).map(rw_lock::Op::Leave),
+            _ => unknown_function(event, ":acquire-read, :acquire-write and :release"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        let done = is_done(&Self::words(op, None), op, event)?;
+        Ok(Some(if done { rw_lock::Ret::Done } else { rw_lock::Ret::Refused }))
+    }
+
+    fn words(op: &Self::Op, ret: Option<&Self::Ret>) -> Words {
+        let (function, who) = match op {
+            rw_lock::Op::Read(who) => ("acquire-read", *who),
+            rw_lock::Op::Write(who) => ("acquire-write", *who),
+            rw_lock::Op::Leave(who) => ("release", *who),
+        };
+        let words = Words::of(function, &Datum::Number(who.into()));
+        done_or_refused(words, ret != Some(&rw_lock::Ret::Refused))
+    }
+}
+
+impl Import for Semaphore {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match event.function.as_str() {
+            _ if event.value != Value::Nil => {
+                Err("a semaphore gives and takes one permit at a time, without a value".to_owned())
+            }
+            "acquire" => Ok(semaphore::Op::Acquire),
+            "release" => Ok(semaphore::Op::Release),
+            _ => unknown_function(event, ":acquire and :release"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        let done = is_done(&Self::words(op, None), op, event)?;
+        Ok(Some(if done { semaphore::Ret::Done } else { semaphore::Ret::Refused }))
+    }
+
+    fn words(op: &Self::Op, ret: Option<&Self::Ret>) -> Words {
+        let function = match op {
+            semaphore::Op::Acquire => "acquire",
+            semaphore::Op::Release => "release",
+        };
+        let words = Words::of(function, &Datum::Nil);
+        done_or_refused(words, ret != Some(&semaphore::Ret::Refused))
+    }
+}
+
+/// What a channel answers when it is closed; so this is no item.
+const CLOSED: &str = "closed";
+
+fn says_closed(value: &Value) -> bool {
+    matches!(value, Value::String(text) if text == CLOSED)
+}
+
+/// An answer of `false` says that there is no room, or no item, *now*.
+impl Import for Channel<Datum> {
+    fn op(event: &Event) -> Result<Self::Op, String> {
+        match (event.function.as_str(), &event.value) {
+            ("send", Value::Nil | Value::Boolean(false)) => {
+                Err("a :send needs an item, and neither nil nor false is one".to_owned())
+            }
+            ("send", item) if says_closed(item) => {
+                Err(format!("{CLOSED:?} is no item: it is what a closed channel answers"))
+            }
+            ("send", item) => Ok(channel::Op::Send(item.into())),
+            ("receive" | "close", Value::Nil) => Ok(match event.function.as_str() {
+                "receive" => channel::Op::Receive,
+                _ => channel::Op::Close,
+            }),
+            (call @ ("receive" | "close"), _) => Err(format!("a :{call} has no value")),
+            _ => unknown_function(event, ":send, :receive and :close"),
+        }
+    }
+
+    fn ret(op: &Self::Op, event: &Event, _nil: NilReads) -> Result<Option<Self::Ret>, String> {
+        use channel::{Op, Ret};
+        let value = &event.value;
+        match op {
+            _ if event.function != Self::words(op, None).function => mismatch(op, event),
+            Op::Send(_) if says_closed(value) => Ok(Some(Ret::Closed)),
+            Op::Send(_) if *value == Value::Boolean(false) => Ok(Some(Ret::Full)),
+            Op::Send(_) if *value == Value::Nil => Ok(Some(Ret::Done)),
+            Op::Send(_) => echoes(op, event, Self::op(event)?).map(|()| Some(Ret::Done)),
+            Op::Receive if *value == Value::Nil => Ok(None),
+            Op::Receive if says_closed(value) => Ok(Some(Ret::End)),
+            Op::Receive if *value == Value::Boolean(false) => Ok(Some(Ret::Empty)),
+            Op::Receive => Ok(Some(Ret::Item(value.into()))),
+            Op::Close if *value == Value::Nil => Ok(Some(Ret::Done)),
+            Op::Close => Err("a :close returns nothing".to_owned()),
+        }
+    }
+
+    fn words(op: &Self::Op, ret: Option<&Self::Ret>) -> Words {
+        use channel::{Op, Ret};
+        let (function, value) = match op {
+            Op::Send(item) => ("send", item),
+            Op::Receive => ("receive", &Datum::Nil),
+            Op::Close => ("close", &Datum::Nil),
+        };
+        let words = Words::of(function, value);
+        match ret {
+            Some(Ret::Full | Ret::Empty) => Words { value: Value::Boolean(false), ..words },
+            Some(Ret::Closed | Ret::End) => {
+                Words { value: Value::String(CLOSED.to_owned()), ..words }
+            }
+            Some(Ret::Item(item)) => Words::of(function, item),
+            Some(Ret::Done) | None => words,
         }
     }
 }

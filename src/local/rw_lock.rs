@@ -106,6 +106,10 @@ impl<T> RwLock<T> {
 
     /// Waits until nobody is inside.
     pub fn write(&self) -> Writing<'_, T> {
+        // Who finds nobody need not announce itself.
+        if let Some(guard) = self.try_write() {
+            return guard;
+        }
         self.state.fetch_add(WAITING, Relaxed);
         loop {
             let state = self.state.load(Relaxed);

@@ -3,61 +3,32 @@
 //! Values are their own priorities, and may be in it several times.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 
-use super::pool::{self, Op, Ret};
-use super::{Deed, Kind, Object};
+use super::Kind;
+use super::pool::{Pool, Turn};
 use crate::protocol::Value;
 
 /// A priority queue that is empty at first.
+pub type PriorityQueue<V> = Pool<Least, V>;
+
+/// The least value is first out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PriorityQueue<V>(PhantomData<V>);
+pub struct Least;
 
-impl<V: Value> Object for PriorityQueue<V> {
-    type State = BTreeMap<V, u32>;
-    type Op = Op<V>;
-    type Ret = Ret<V>;
-    type Held = V;
+impl<V: Value> Turn<V> for Least {
+    type Inside = BTreeMap<V, u32>;
+    const KIND: Kind = Kind::PriorityQueue;
 
-    fn init(&self) -> Self::State {
-        BTreeMap::new()
+    fn put(inside: &mut Self::Inside, value: V) {
+        *inside.entry(value).or_default() += 1;
     }
 
-    fn apply(&self, state: &mut Self::State, op: &Op<V>) -> Ret<V> {
-        match op {
-            Op::Put(value) => {
-                *state.entry(value.clone()).or_default() += 1;
-                Ret::Done
-            }
-            Op::Take => {
-                let Some(mut least) = state.first_entry() else { return Ret::Taken(None) };
-                let value = least.key().clone();
-                *least.get_mut() -= 1;
-                if *least.get() == 0 {
-                    least.remove();
-                }
-                Ret::Taken(Some(value))
-            }
+    fn take(inside: &mut Self::Inside) -> Option<V> {
+        let mut least = inside.first_entry()?;
+        *least.get_mut() -= 1;
+        if *least.get() > 0 {
+            return Some(least.key().clone());
         }
-    }
-
-    fn reads(&self, _op: &Op<V>) -> bool {
-        false
-    }
-
-    fn silent(&self, op: &Op<V>, ret: &Ret<V>) -> bool {
-        pool::silent(op, ret)
-    }
-
-    fn about(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<String> {
-        pool::about(op, ret)
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::PriorityQueue
-    }
-
-    fn deed(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<Deed<V>> {
-        pool::deed(op, ret)
+        Some(least.remove_entry().0)
     }
 }

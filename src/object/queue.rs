@@ -5,53 +5,27 @@
 //! search.
 
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 
-use super::pool::{self, Op, Ret};
-use super::{Deed, Kind, Object};
+use super::Kind;
+use super::pool::{Pool, Turn};
 use crate::protocol::Value;
 
 /// A queue that is empty at first.
+pub type Queue<V> = Pool<FirstIn, V>;
+
+/// First in, first out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Queue<V>(PhantomData<V>);
+pub struct FirstIn;
 
-impl<V: Value> Object for Queue<V> {
-    type State = VecDeque<V>;
-    type Op = Op<V>;
-    type Ret = Ret<V>;
-    type Held = V;
+impl<V: Value> Turn<V> for FirstIn {
+    type Inside = VecDeque<V>;
+    const KIND: Kind = Kind::Queue;
 
-    fn init(&self) -> Self::State {
-        VecDeque::new()
+    fn put(inside: &mut Self::Inside, value: V) {
+        inside.push_back(value);
     }
 
-    fn apply(&self, state: &mut Self::State, op: &Op<V>) -> Ret<V> {
-        match op {
-            Op::Put(value) => {
-                state.push_back(value.clone());
-                Ret::Done
-            }
-            Op::Take => Ret::Taken(state.pop_front()),
-        }
-    }
-
-    fn reads(&self, _op: &Op<V>) -> bool {
-        false
-    }
-
-    fn silent(&self, op: &Op<V>, ret: &Ret<V>) -> bool {
-        pool::silent(op, ret)
-    }
-
-    fn about(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<String> {
-        pool::about(op, ret)
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Queue
-    }
-
-    fn deed(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<Deed<V>> {
-        pool::deed(op, ret)
+    fn take(inside: &mut Self::Inside) -> Option<V> {
+        inside.pop_front()
     }
 }

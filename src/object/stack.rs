@@ -3,53 +3,26 @@
 //! The lock-free one is Treiber's (IBM, 1986). In a legal order puts and takes are nested as
 //! brackets are, which is what its judge looks for.
 
-use std::marker::PhantomData;
-
-use super::pool::{self, Op, Ret};
-use super::{Deed, Kind, Object};
+use super::Kind;
+use super::pool::{Pool, Turn};
 use crate::protocol::Value;
 
 /// A stack that is empty at first.
+pub type Stack<V> = Pool<LastIn, V>;
+
+/// Last in, first out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stack<V>(PhantomData<V>);
+pub struct LastIn;
 
-impl<V: Value> Object for Stack<V> {
-    type State = Vec<V>;
-    type Op = Op<V>;
-    type Ret = Ret<V>;
-    type Held = V;
+impl<V: Value> Turn<V> for LastIn {
+    type Inside = Vec<V>;
+    const KIND: Kind = Kind::Stack;
 
-    fn init(&self) -> Self::State {
-        Vec::new()
+    fn put(inside: &mut Self::Inside, value: V) {
+        inside.push(value);
     }
 
-    fn apply(&self, state: &mut Self::State, op: &Op<V>) -> Ret<V> {
-        match op {
-            Op::Put(value) => {
-                state.push(value.clone());
-                Ret::Done
-            }
-            Op::Take => Ret::Taken(state.pop()),
-        }
-    }
-
-    fn reads(&self, _op: &Op<V>) -> bool {
-        false
-    }
-
-    fn silent(&self, op: &Op<V>, ret: &Ret<V>) -> bool {
-        pool::silent(op, ret)
-    }
-
-    fn about(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<String> {
-        pool::about(op, ret)
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Stack
-    }
-
-    fn deed(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<Deed<V>> {
-        pool::deed(op, ret)
+    fn take(inside: &mut Self::Inside) -> Option<V> {
+        inside.pop()
     }
 }
