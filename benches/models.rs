@@ -1,20 +1,23 @@
 //! How fast the judges of the weak models are, on one core: histories of 20 sessions on 10 keys,
 //! with values used once, from a thousand calls to a hundred thousand; first as a system would make
-//! them that satisfies the model, then with one answer changed near the end, core and reason
-//! included.
+//! them that satisfies the model, then with answers changed near the end, core and reason included.
+//!
+//! `cargo bench --bench models -- million` goes on to a million calls. Other words are the names of
+//! models, to which it is confined then.
 
 use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use seedbed::consistency::memory::Given;
+use seedbed::consistency::staleness::{Amount, MEASURES};
 use seedbed::consistency::{Calls, Ruling, model_named};
-use seedbed::history::{Call, Happening, History, Mark};
+use seedbed::history::{Call, Clock, Happening, History, Mark, Sync, SyncKind};
 use seedbed::object::kv::{Kv, Op, Ret};
 
 const SESSIONS: usize = 20;
 const KEYS: usize = 10;
-const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const BUDGET: u64 = 20_000_000;
 
 /// What hears of whose writes when.
@@ -27,12 +30,17 @@ enum System {
     Fifo,
     /// Each session has a copy, and hears of writes in one order for all, late.
     Log,
+    /// As `Fifo`, but for each key everybody applies the writes in one order.
+    Coherent,
+    /// One memory, behind a copy for each session, which an acquire refreshes and a release writes
+    /// back.
+    Release,
 }
 
 fn main() {
     println!("seconds to judge so many calls: satisfied, and violated with core and reason");
     print!("{:22}", "");
-    SIZES.iter().for_each(|size| print!("{size:>12}          "));
+    sizes().iter().for_each(|size| print!("{size:>12}          "));
     println!();
     for (name, system) in [
         ("pram", System::Fifo),
@@ -47,24 +55,69 @@ fn main() {
         ("writes-follow-reads", System::Log),
         ("prefix", System::Atomic),
         ("sequential", System::Atomic),
-        ("processor", System::Atomic),
+        ("processor", System::Coherent),
+        ("weak-ordering", System::Release),
+        ("release-sc", System::Release),
+        ("release-pc", System::Release),
+        ("lazy-release", System::Release),
+        ("entry", System::Release),
         ("regular", System::Atomic),
         ("safe", System::Atomic),
         ("eventual", System::Atomic),
     ] {
-        row(name, system);
+        let chosen: Vec<String> = std::env::args().skip(1).collect();
+        let named: Vec<&String> =
+            chosen.iter().filter(|word| model_named(word).is_some()).collect();
+        if named.is_empty() || named.iter().any(|word| *word == name) {
+            row(name, system);
+        }
+    }
+    numbers();
+}
+
+/// The sizes that were asked for.
+fn sizes() -> &'static [usize] {
+    match std::env::args().any(|word| word == "million") {
+        true => &SIZES,
+        false => &SIZES[..3],
+    }
+}
+
+/// How long it takes to find the smallest k and delta: of an atomic history, and of one with stale
+/// reads everywhere.
+fn numbers() {
+    for measure in MEASURES {
+        print!("{:22}", measure.name);
+        for size in sizes() {
+            for system in [System::Atomic, System::Log] {
+                let history = history(*size, system, None).measured(Clock::default());
+                let started = Instant::now();
+                let amount = measure.of(&Calls::new(&Kv, &history, Given::default()), BUDGET);
+                let seconds = started.elapsed().as_secs_f64();
+                let told = match amount {
+                    Amount::Exactly { number, .. } => number.to_string(),
+                    Amount::Never { .. } => "none".to_owned(),
+                    Amount::Unknown { at_least, .. } => format!("{at_least}.."),
+                    Amount::NotApplicable(_) => "n/a".to_owned(),
+                };
+                print!("{seconds:>7.3} {told:3.3}");
+            }
+        }
+        println!();
     }
 }
 
 fn row(name: &str, system: System) {
     let model = model_named(name).expect("a model");
     print!("{name:22}");
-    for size in SIZES {
+    let guards = (0..KEYS).map(|key| (format!("k{key}"), "s".to_owned())).collect();
+    let given = Given { untimed: false, guards };
+    for &size in sizes() {
         let good = history(size, system, None);
         let bad = history(size, system, Some(size - size / 10));
         for history in [&good, &bad] {
             let started = Instant::now();
-            let ruling = model.judge(&Calls::new(&Kv, history, Given::default()), BUDGET);
+            let ruling = model.judge(&Calls::new(&Kv, history, given.clone()), BUDGET);
             let seconds = started.elapsed().as_secs_f64();
             let letter = match &ruling {
                 Ruling::Holds { .. } => "holds",
@@ -78,62 +131,150 @@ fn row(name: &str, system: System) {
     println!();
 }
 
-/// A history; one read in it, at a place, may go wrong: it returns the first value of its key.
+/// A history; some reads in it, from a place on, may go wrong: they return the first write of their
+/// key.
 fn history(size: usize, system: System, wrong: Option<usize>) -> History<Op, Ret> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut draw = |n: usize| rng.next_u32() as usize % n;
-    // Each session's writes, and how many of each session's every session has heard of.
-    let mut written: Vec<Vec<(usize, usize)>> = vec![Vec::new(); SESSIONS];
-    let mut log: Vec<(usize, usize)> = Vec::new();
-    let mut heard = vec![vec![0; SESSIONS]; SESSIONS];
-    let mut read_of_log = [0; SESSIONS];
-    let mut copies = vec![vec![None; KEYS]; SESSIONS];
+    let mut draw = move |n: usize| rng.next_u32() as usize % n;
+    let mut copies = Copies::new(system);
     let mut calls = Vec::with_capacity(size);
     for at in 0..size {
         let session = draw(SESSIONS);
-        match system {
-            System::Fifo => {
-                let from = draw(SESSIONS);
-                let news = &written[from][heard[session][from]..];
-                let some = draw(news.len() + 1);
-                let own = from == session;
-                news[..some]
-                    .iter()
-                    .filter(|_| !own)
-                    .for_each(|(k, v)| copies[session][*k] = Some(*v));
-                heard[session][from] += some;
-            }
-            _ => {
-                let news = &log[read_of_log[session]..];
-                let lag = if system == System::Log { draw(20) } else { 0 };
-                let some = news.len().saturating_sub(lag);
-                news[..some].iter().for_each(|(k, v)| copies[session][*k] = Some(*v));
-                read_of_log[session] += some;
-            }
-        }
-        let key = draw(KEYS);
-        let name = format!("k{key}");
-        let (op, ret) = if draw(2) == 0 {
-            if system != System::Fifo {
-                // Its writer has heard of everything before.
-                let news = &log[read_of_log[session]..];
-                news.iter().for_each(|(k, v)| copies[session][*k] = Some(*v));
-                read_of_log[session] = log.len() + 1;
-            }
-            written[session].push((key, at));
-            log.push((key, at));
-            copies[session][key] = Some(at);
+        let syncs = system == System::Release && draw(5) == 0;
+        let (key, writes) = (if syncs { KEYS } else { draw(KEYS) }, draw(2) == 0);
+        copies.hear(session, writes, syncs, &mut draw);
+        let name = if syncs { "s".to_owned() } else { format!("k{key}") };
+        let (op, ret) = if writes {
+            copies.write(session, key, at, syncs);
             (Op::put(name, at.to_string()), Ret::Done)
         } else {
-            let mut value = copies[session][key].map(|value: usize| value.to_string());
+            let mut value = copies.held[session][key];
             if wrong.is_some_and(|place| at >= place && at < place + SESSIONS) {
-                value = log.iter().find(|(k, _)| *k == key).map(|(_, value)| value.to_string());
+                value = copies.log.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
             }
-            (Op::get(name), Ret::Value(value))
+            (Op::get(name), Ret::Value(value.map(|value| value.to_string())))
         };
         let time = 2 * at as u64;
-        calls.push(Call::done(session as u32, op, Some(ret), time, time + 1));
+        let kind = if writes { SyncKind::Release } else { SyncKind::Acquire };
+        let sync = syncs.then(|| Box::new(Sync { kind, object: "s".to_owned(), grant: 0 }));
+        let call = Call::done(session as u32, op, Some(ret), time, time + 1);
+        calls.push(Call { sync, ..call });
     }
     let quiet = Mark { time: 2 * size as u64, what: Happening::Quiescence, node: None, line: None };
     History::new(calls).expect("a history").beside(Vec::new(), vec![quiet])
+}
+
+/// What sessions hold, and have heard of.
+struct Copies {
+    system: System,
+    /// All writes, each a key and a value; and of each its session, and its place there.
+    log: Vec<(usize, usize)>,
+    by: Vec<(usize, usize)>,
+    /// Each session's writes, and each key's: places in the log.
+    written: Vec<Vec<usize>>,
+    of_key: Vec<Vec<usize>>,
+    held: Vec<Vec<Option<usize>>>,
+    /// How many writes of each session, or of the log, every session has heard of.
+    heard: Vec<Vec<usize>>,
+    /// How many writes of each key every session has applied.
+    applied: Vec<Vec<usize>>,
+    memory: Vec<Option<usize>>,
+    pending: Vec<Vec<(usize, usize)>>,
+}
+
+impl Copies {
+    fn new(system: System) -> Copies {
+        Copies {
+            system,
+            log: Vec::new(),
+            by: Vec::new(),
+            written: vec![Vec::new(); SESSIONS],
+            of_key: vec![Vec::new(); KEYS + 1],
+            held: vec![vec![None; KEYS + 1]; SESSIONS],
+            heard: vec![vec![0; SESSIONS]; SESSIONS],
+            applied: vec![vec![0; KEYS + 1]; SESSIONS],
+            memory: vec![None; KEYS + 1],
+            pending: vec![Vec::new(); SESSIONS],
+        }
+    }
+
+    /// A session hears of what others wrote, before it reads or writes.
+    fn hear(
+        &mut self,
+        session: usize,
+        writes: bool,
+        syncs: bool,
+        draw: &mut impl FnMut(usize) -> usize,
+    ) {
+        match self.system {
+            System::Fifo | System::Coherent => {
+                let from = draw(SESSIONS);
+                let heard = self.heard[session][from];
+                let news = draw(self.written[from].len() - heard.min(self.written[from].len()) + 1);
+                for at in heard..heard + news {
+                    self.apply(session, self.written[from][at]);
+                }
+            }
+            System::Atomic | System::Log => {
+                let lag = if self.system == System::Log && !writes { draw(20) } else { 0 };
+                let upto = self.log.len().saturating_sub(lag).max(self.heard[session][0]);
+                for (key, value) in &self.log[self.heard[session][0]..upto] {
+                    self.held[session][*key] = Some(*value);
+                }
+                self.heard[session][0] = upto;
+            }
+            System::Release if syncs && !writes => {
+                self.held[session].clone_from(&self.memory);
+                for (key, value) in &self.pending[session] {
+                    self.held[session][*key] = Some(*value);
+                }
+            }
+            System::Release => {}
+        }
+    }
+
+    /// A session applies a write of the log, and first what has to come before it.
+    fn apply(&mut self, session: usize, write: usize) {
+        let mut open = vec![write];
+        while let Some(&write) = open.last() {
+            let ((key, value), (from, place)) = (self.log[write], self.by[write]);
+            let fifo = self.system == System::Fifo;
+            let of_key = self.applied[session][key];
+            if self.heard[session][from] > place {
+                open.pop();
+            } else if self.heard[session][from] < place {
+                open.push(self.written[from][self.heard[session][from]]);
+            } else if !fifo && self.of_key[key][of_key] != write {
+                open.push(self.of_key[key][of_key]);
+            } else {
+                self.heard[session][from] += 1;
+                self.applied[session][key] += 1;
+                if !fifo || from != session {
+                    self.held[session][key] = Some(value);
+                }
+                open.pop();
+            }
+        }
+    }
+
+    fn write(&mut self, session: usize, key: usize, value: usize, syncs: bool) {
+        let write = self.log.len();
+        self.log.push((key, value));
+        self.by.push((session, self.written[session].len()));
+        self.written[session].push(write);
+        self.of_key[key].push(write);
+        match self.system {
+            // For each key the writes are applied in the order of the log, own ones too.
+            System::Coherent => self.apply(session, write),
+            System::Atomic | System::Log => self.heard[session][0] = write + 1,
+            System::Release => self.pending[session].push((key, value)),
+            System::Fifo => {}
+        }
+        self.held[session][key] = Some(value);
+        if syncs {
+            for (key, value) in std::mem::take(&mut self.pending[session]) {
+                self.memory[key] = Some(value);
+            }
+        }
+    }
 }

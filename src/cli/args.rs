@@ -265,9 +265,15 @@ pub struct Judge {
     /// What was called: register, cas-register, kv, queue, mutex, channel:64, ...
     #[arg(long)]
     pub object: String,
-    /// Which consistency models; `all` for every one that is built
+    /// Which consistency models, or `k-atomicity` and `delta-atomicity`; `all` for every one
     #[arg(long, default_value = "linearizable")]
     pub model: Vec<String>,
+    /// Which lock guards a key, for `entry`: KEY=LOCK
+    #[arg(long, value_name = "KEY=LOCK", value_parser = guard)]
+    pub guard: Vec<(String, String)>,
+    /// The order of lines says nothing about calls of different sessions
+    #[arg(long)]
+    pub untimed: bool,
     /// The file's format, if it is not to be guessed
     #[arg(long)]
     pub format: Option<String>,
@@ -290,6 +296,12 @@ pub struct Judge {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn guard(text: &str) -> Result<(String, String), String> {
+    let both = text.split_once('=').filter(|(key, lock)| !key.is_empty() && !lock.is_empty());
+    let (key, lock) = both.ok_or("a guard is KEY=LOCK, as in x=l")?;
+    Ok((key.to_owned(), lock.to_owned()))
 }
 
 /// A range of seeds, `A..B`.
@@ -323,6 +335,14 @@ mod tests {
         assert_eq!(seeds("3..5"), Ok(3..5));
         for silly in ["", "5", "5..5", "5..3", "a..b", "-1..3", "0..99999999999", "1..2..3"] {
             assert!(seeds(silly).is_err(), "{silly} was taken");
+        }
+    }
+
+    #[test]
+    fn a_guard_names_a_key_and_a_lock() {
+        assert_eq!(guard("x=l"), Ok(("x".to_owned(), "l".to_owned())));
+        for silly in ["", "x", "=l", "x="] {
+            assert!(guard(silly).is_err(), "{silly} was taken");
         }
     }
 

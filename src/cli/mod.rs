@@ -25,6 +25,7 @@ use serde_json::json;
 
 use crate::catalogue::Catalogue;
 use crate::consistency::judge;
+use crate::consistency::memory::Given;
 use crate::consistency::outputs::Outputs;
 use crate::engine::check::CheckOptions;
 use crate::engine::progress;
@@ -365,13 +366,15 @@ fn judge(options: &Judge) -> Status {
     let outputs = Outputs { svg, html, edn };
     let models = options.model.iter().map(String::as_str).collect::<Vec<_>>();
     let format = options.format.as_deref().map(judge::format_named).transpose()?;
+    let guards = options.guard.iter().cloned().collect();
+    let given = Given { untimed: options.untimed, guards };
     let judgement = judge::judge_and_write(
         &options.file,
         &options.object,
         &models,
         format,
         options.budget,
-        &outputs,
+        (&given, &outputs),
     )?;
     print(std::slice::from_ref(&judgement), options.json);
     Ok(judgement.exit_status())

@@ -22,6 +22,10 @@ pub struct One {
 pub struct Brute {
     all: Vec<One>,
     quiet: Option<u64>,
+    /// By so much earlier reads count as invoked.
+    early: u64,
+    /// So many writes may come between a read and the one that it returned.
+    lag: usize,
     guard: fn(&str) -> Option<&'static str>,
 }
 
@@ -50,7 +54,7 @@ impl Brute {
                 returned: call.returned.expect("all calls return here"),
             });
         }
-        Brute { all, quiet, guard }
+        Brute { all, quiet, early: 0, lag: 0, guard }
     }
 
     /// Whether a model allows the history.
@@ -93,12 +97,30 @@ impl Brute {
         })
     }
 
+    /// The smallest k for which the history is k-atomic.
+    pub fn smallest_k(&mut self) -> Option<u64> {
+        (0..=self.all.len()).find_map(|lag| {
+            self.lag = lag;
+            self.allows("linearizable").then_some(lag as u64 + 1)
+        })
+    }
+
+    /// The smallest time by which reads must count as invoked earlier to be linearizable.
+    pub fn smallest_delta(&mut self) -> Option<u64> {
+        let end = self.all.iter().map(|one| one.returned).max().unwrap_or(0);
+        (0..=end + 1).find_map(|early| {
+            self.early = early;
+            self.allows("linearizable").then_some(early)
+        })
+    }
+
     fn so(&self, a: usize, b: usize) -> bool {
         self.all[a].session == self.all[b].session && self.all[a].place < self.all[b].place
     }
 
     fn rb(&self, a: usize, b: usize) -> bool {
-        self.all[a].returned < self.all[b].invoked
+        let early = if self.all[b].writes { 0 } else { self.early };
+        self.all[a].returned + early < self.all[b].invoked
     }
 
     fn sync(&self, a: usize) -> bool {
@@ -183,11 +205,12 @@ impl Brute {
         let rest: Vec<usize> = members.iter().copied().filter(|a| !order.contains(a)).collect();
         rest.is_empty()
             || rest.iter().any(|&next| {
-                let mut last =
+                let last =
                     order.iter().rev().filter(|a| self.all[**a].writes && self.same_key(**a, next));
+                let mut last = last.map(|write| Some(*write)).chain([None]).take(self.lag + 1);
                 let legal = self.all[next].writes
                     || !explained(next)
-                    || last.next().copied() == sources[next];
+                    || last.any(|write| write == sources[next]);
                 if !legal || rest.iter().any(|other| before(*other, next)) {
                     return false;
                 }
@@ -387,7 +410,7 @@ impl Brute {
         };
         let kept = |a: usize| self.all[a].writes || !disturbed(a);
         let all = (0..self.all.len()).filter(|a| kept(*a)).map(|a| self.all[a].clone()).collect();
-        let rest = Brute { all, quiet: None, guard: self.guard };
+        let rest = Brute { all, quiet: None, early: 0, lag: 0, guard: self.guard };
         rest.matchings(&|sources| rest.regular(sources, &|_| true))
     }
 

@@ -65,10 +65,16 @@ pub(super) fn decide(memory: &Memory, _budget: u64) -> Fast {
             }
         }
     }
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); waits.len()];
+    let touching = memory.writes().chain(memory.reads());
+    touching.for_each(|access| members[cluster(access)].push(access));
     let mut ready: Vec<usize> = (0..waits.len()).filter(|cluster| waits[*cluster] == 0).collect();
-    let mut done = 0;
+    let (mut done, mut orders) = (0, vec![Vec::new(); keys]);
     while let Some(cluster) = ready.pop() {
         done += 1;
+        if let Some(&first) = members[cluster].first() {
+            orders[memory.accesses[first].key].append(&mut members[cluster]);
+        }
         for &next in &after[cluster] {
             waits[next] -= 1;
             if waits[next] == 0 {
@@ -77,7 +83,7 @@ pub(super) fn decide(memory: &Memory, _budget: u64) -> Fast {
         }
     }
     match done == waits.len() {
-        true => Fast::Holds(None),
+        true => Fast::Holds(Some(orders)),
         false => Fast::Violated,
     }
 }

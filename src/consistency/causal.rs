@@ -8,7 +8,9 @@
 //!
 //! Where no value is written twice, one pass of deadlines over vector clocks decides it.
 
-use super::memory::{self, Clocks, Memory, View, Views, deadlines, program_order, returns};
+use super::memory::{
+    self, Clocks, Memory, Respect, View, Views, deadlines, program_order, returns,
+};
 use super::model::{Fast, Judge, Model, Shortcut, Weak};
 
 /// The model.
@@ -39,6 +41,7 @@ fn views(memory: &Memory) -> Views {
 }
 
 pub(super) fn decide(memory: &Memory, _budget: u64) -> Fast {
-    let orders = Clocks::causal(memory).and_then(|clocks| deadlines(memory, Some(&clocks)));
+    let orders =
+        Clocks::causal(memory).and_then(|clocks| deadlines(memory, Respect::Causality(&clocks)));
     orders.map_or(Fast::Violated, |orders| Fast::Holds(Some(orders)))
 }

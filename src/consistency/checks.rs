@@ -1,13 +1,16 @@
 //! The judges against the definitions, on random histories; and the models against each other.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::brute::Brute;
 use super::memory::{Given, Memory, Source};
 use super::model::{Model, Need, Ruling, model_named, models};
+use super::staleness::{Amount, MEASURES, Measure};
 use super::subject::{Calls, Subject};
-use crate::history::{Call, Happening, History, Mark, Sync, SyncKind};
+use crate::history::{Call, Clock, Happening, History, Mark, Sync, SyncKind};
 use crate::object::kv::{Kv, Op, Ret};
 
 type Drawn = History<Op, Ret>;
@@ -178,6 +181,15 @@ fn cases(usual: usize) -> usize {
     usual * times.unwrap_or(1)
 }
 
+/// The models that are tested: all, or those that `SEEDBED_MODELS` names.
+fn chosen() -> impl Iterator<Item = &'static Model> {
+    let named = std::env::var("SEEDBED_MODELS").ok();
+    let is_named = move |name: &str| {
+        named.as_ref().is_none_or(|named| named.split(',').any(|one| one == name))
+    };
+    models().iter().copied().filter(move |model| is_named(model.name))
+}
+
 fn judge(model: &Model, history: &Drawn) -> Ruling {
     model.judge(&Calls::new(&Kv, history, given()), 1_000_000)
 }
@@ -187,28 +199,28 @@ fn part(history: &Drawn, kept: &[usize]) -> Drawn {
     History::new(calls).expect("a part is a history").beside(Vec::new(), history.marks().to_vec())
 }
 
+/// Some calls without one; where that is a write, the reads that may have returned it go with it.
+fn without(history: &Drawn, calls: &[usize], gone: usize) -> Vec<usize> {
+    let out = &history.calls()[gone].op;
+    let reads_it = |call: usize| {
+        let call = &history.calls()[call];
+        match (&out.act, &call.ret) {
+            (crate::object::kv::Act::Put(value), Some(Ret::Value(Some(read)))) => {
+                call.op.key == out.key && value == read
+            }
+            _ => false,
+        }
+    };
+    calls.iter().copied().filter(|call| *call != gone && !reads_it(*call)).collect()
+}
+
 /// A core contradicts the model by definition, and without any one of its calls it does not: where
 /// that is a write, the reads that may have returned it go with it.
 fn is_minimal_core(model: &Model, history: &Drawn, core: &[usize]) {
     let allowed = |calls: &[usize]| Brute::new(&part(history, calls), guard).allows(model.name);
     assert!(!allowed(core), "{}: {core:?} is no core of {history:#?}", model.name);
     for gone in core {
-        let out = &history.calls()[*gone].op;
-        let rest: Vec<usize> = core
-            .iter()
-            .copied()
-            .filter(|call| {
-                let call = &history.calls()[*call];
-                let reads_it = match (&out.act, &call.ret) {
-                    (crate::object::kv::Act::Put(value), Some(Ret::Value(Some(read)))) => {
-                        call.op.key == out.key && value == read
-                    }
-                    _ => false,
-                };
-                !reads_it
-            })
-            .filter(|call| call != gone)
-            .collect();
+        let rest = without(history, core, *gone);
         assert!(allowed(&rest), "{}: {gone} can go from {core:?}: {history:#?}", model.name);
     }
 }
@@ -252,9 +264,92 @@ fn compare(model: &Model, mut taste: Taste, rounds: usize) -> usize {
     holds
 }
 
+/// The number of a history by definition.
+fn by_definition(measure: &Measure, history: &Drawn) -> Option<u64> {
+    let mut brute = Brute::new(history, guard);
+    match measure.name {
+        "k-atomicity" => brute.smallest_k(),
+        "delta-atomicity" => brute.smallest_delta(),
+        other => panic!("{other} has no definition here"),
+    }
+}
+
+/// Measures random histories; how many have which number, and how many need it by fewer calls.
+fn measure(measure: &Measure, taste: Taste, rounds: usize) -> BTreeMap<Option<u64>, usize> {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(23));
+    let mut found = BTreeMap::new();
+    for round in 0..rounds {
+        let strain = draw.below(18);
+        let history = history(&mut draw, Taste { strain, ..taste });
+        let history = history.measured(Clock::default());
+        let expected = by_definition(measure, &history);
+        let subject = Calls::new(&Kv, &history, given());
+        let (number, core) = match measure.of(&subject, 1_000_000) {
+            Amount::Exactly { number, core, .. } => (Some(number), core),
+            Amount::Never { core, .. } => (None, core),
+            other => panic!("{} {round}: {other:?} of {history:#?}", measure.name),
+        };
+        assert_eq!(number, expected, "{} {round}: {history:#?}", measure.name);
+        if number != Some(measure.least) {
+            needs_as_much(measure, &history, &core, expected);
+        }
+        *found.entry(number).or_default() += 1;
+    }
+    println!("{} of {rounds} histories: {found:?}", measure.name);
+    found
+}
+
+/// A core has the number of the whole, by definition, and without any one call a smaller one.
+fn needs_as_much(measure: &Measure, history: &Drawn, core: &[usize], number: Option<u64>) {
+    let of = |calls: &[usize]| by_definition(measure, &part(history, calls));
+    assert_eq!(of(core), number, "{}: {core:?} of {history:#?}", measure.name);
+    for gone in core {
+        let less = of(&without(history, core, *gone));
+        let is_less = less.is_some_and(|less| number.is_none_or(|number| less < number));
+        assert!(is_less, "{}: {gone} can go from {core:?} of {history:#?}", measure.name);
+    }
+}
+
+/// Both numbers are what their definitions say; many histories are stale, and many are not.
+#[test]
+fn every_number_agrees_with_its_definition() {
+    for one in MEASURES {
+        for (taste, share) in [
+            (Taste { keys: 1, ..PLAIN }, 2),
+            (Taste { keys: 1, writes: 70, sessions: 5, ..PLAIN }, 2),
+            (PLAIN, 4),
+            (Taste { keys: 1, repeats: true, ..PLAIN }, 8),
+            (Taste { keys: 1, thin: 30, ..PLAIN }, 8),
+        ] {
+            let rounds = cases(300) / share;
+            let found = measure(one, taste, rounds);
+            let fresh = found.get(&Some(one.least)).copied().unwrap_or(0);
+            assert!(fresh * 10 >= rounds && fresh * 10 <= 9 * rounds, "{}: {found:?}", one.name);
+            assert!(found.len() > 3, "{}: {found:?}", one.name);
+        }
+    }
+}
+
+/// 1-atomic, 0-atomic in time and linearizable are one and the same.
+#[test]
+fn the_least_numbers_are_linearizability() {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(29));
+    for _ in 0..cases(1_000) {
+        let strain = draw.below(18);
+        let history = history(&mut draw, Taste { strain, ..PLAIN }).measured(Clock::default());
+        let subject = Calls::new(&Kv, &history, given());
+        let holds = quick(model_named("linearizable").unwrap(), &subject);
+        for measure in MEASURES {
+            let amount = measure.of(&subject, 1_000_000);
+            let least = matches!(amount, Amount::Exactly { number, .. } if number == measure.least);
+            assert_eq!(Some(least), holds, "{}: {amount:?} of {history:#?}", measure.name);
+        }
+    }
+}
+
 #[test]
 fn every_model_agrees_with_its_definition() {
-    for model in models() {
+    for model in chosen() {
         let rounds = cases(300);
         let holds = compare(model, taste(model), rounds);
         let balanced = holds * 5 >= rounds && (rounds - holds) * 5 >= rounds;
@@ -264,7 +359,7 @@ fn every_model_agrees_with_its_definition() {
 
 #[test]
 fn repeated_values_agree_with_the_definitions() {
-    for model in models() {
+    for model in chosen() {
         let taste = Taste { repeats: true, ..taste(model) };
         compare(model, taste, cases(100));
     }

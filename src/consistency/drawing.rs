@@ -14,6 +14,9 @@ const MOST: usize = 60;
 /// The most characters of a call's text.
 const LONGEST: usize = 28;
 
+/// The most characters of what is told under the pointer.
+const TOLD: usize = 10 * LONGEST;
+
 const LANE: usize = 64;
 const STEP: usize = 46;
 const LEFT: usize = 110;
@@ -36,7 +39,7 @@ pub fn svg<Op: Debug, Ret: Debug>(
     stage.lanes(&mut out);
     for mark in history.marks().iter().filter(|mark| stage.within(mark.time)).take(MOST) {
         let what = match &mark.what {
-            Happening::Fault(what) => what.clone(),
+            Happening::Fault(what) => cut(what, LONGEST),
             Happening::Quiescence => "quiescence".to_owned(),
         };
         let node = mark.node.map_or(String::new(), |node| format!(" at node {node}"));
@@ -100,7 +103,7 @@ impl Stage {
     }
 
     fn opening(&self, words: &str, left_out: usize) -> String {
-        let words = escaped(words);
+        let words = escaped(&cut(words, TOLD));
         let (width, height) = (self.width(), self.height());
         let more = match left_out {
             0 => String::new(),
@@ -157,11 +160,7 @@ impl Stage {
             (Some(line), None) => format!(", line {line}"),
             _ => String::new(),
         };
-        let whole = escaped(&text.chars().take(10 * LONGEST).collect::<String>());
-        let short = match text.chars().count() > LONGEST {
-            true => text.chars().take(LONGEST - 1).chain(['…']).collect(),
-            false => text,
-        };
+        let (whole, short) = (escaped(&cut(&text, TOLD)), cut(&text, LONGEST));
         let _ = writeln!(
             out,
             "<g><title>{whole}{lines}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" \
@@ -192,8 +191,16 @@ impl Stage {
             "<g><title>{number}: {}</title><path d=\"M{from} {up}Q{middle} {bend} {to} {down}\" \
              fill=\"none\" stroke=\"#c22\" stroke-width=\"1.5\" marker-end=\"url(#tip)\"/><text \
              x=\"{middle}\" y=\"{bend}\" fill=\"#c22\">{number}</text></g>",
-            escaped(why)
+            escaped(&cut(why, TOLD))
         );
+    }
+}
+
+/// A text, or its beginning if it is longer.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some(_) => text.chars().take(longest - 1).chain(['…']).collect(),
+        None => text.to_owned(),
     }
 }
 

@@ -49,6 +49,8 @@ fn decide(memory: &Memory, budget: u64) -> Fast {
     match synchronisation(memory, budget) {
         Synchronised::Holds => Fast::Holds(None),
         Synchronised::Violated => Fast::Violated,
-        Synchronised::Open => Fast::Open,
+        Synchronised::Spent => Fast::Spent(format!(
+            "every ordinary read is fine; what synchronises has no order that {budget} steps found"
+        )),
     }
 }

@@ -15,7 +15,8 @@ use super::memory::Given;
 use super::outputs::{OutputError, Outputs};
 use super::profile::{Known, Profile};
 use super::reason;
-use super::{Calls, Core, Model, Ruling, Unknown, Verdict, model_named, models, witness};
+use super::staleness::{Amount, MEASURES, Measure};
+use super::{Calls, Core, Model, Ruling, Unknown, Verdict, models, witness};
 use crate::history::import::{Datum, Format, Import, ImportError, read_file};
 use crate::history::{Call, History};
 use crate::object::{
@@ -54,8 +55,31 @@ pub struct Judgement {
     pub processes: usize,
     /// What was found for each model.
     pub models: Vec<Finding>,
+    /// How stale reads are.
+    pub numbers: Vec<Number>,
     /// The strongest of them that hold, and why not more; told if there are several.
     pub profile: Option<Profile>,
+}
+
+/// How stale the reads of one history are, by one measure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Number {
+    /// The measure.
+    pub measure: String,
+    /// The number, if it is known and there is one.
+    pub number: Option<u64>,
+    /// `holds` if it is known, `violated` if none is enough, `unknown` or `not-applicable`.
+    pub verdict: Answer,
+    /// So much is proved to be needed.
+    pub at_least: Option<u64>,
+    /// So much is proved to be enough.
+    pub at_most: Option<u64>,
+    /// Why, in plain words.
+    pub explanation: String,
+    /// The calls that need so much by themselves.
+    pub core: Vec<CoreCall>,
+    /// How long it took, without reading the file.
+    pub seconds: f64,
 }
 
 /// What was found about one history and one model.
@@ -151,20 +175,23 @@ pub fn judge_file(
     format: Option<Format>,
     budget: u64,
 ) -> Result<Judgement, JudgeError> {
-    judge_and_write(file, object, models, format, budget, &Outputs::default())
+    let beside = (&Given::default(), &Outputs::default());
+    judge_and_write(file, object, models, format, budget, beside)
 }
 
-/// Judges a recorded history, and writes what else is wanted.
+/// Judges a recorded history, of which something may be given beside, and writes what else is
+/// wanted.
 pub fn judge_and_write(
     file: &Path,
     object: &str,
     models: &[&str],
     format: Option<Format>,
     budget: u64,
-    outputs: &Outputs,
+    (given, outputs): (&Given, &Outputs),
 ) -> Result<Judgement, JudgeError> {
-    let models = models_named(models)?;
-    let task = Task { file, name: object, models: &models, format, budget, outputs };
+    let (models, measures) = named(models)?;
+    let (models, measures) = (&*models, &*measures);
+    let task = Task { file, name: object, models, measures, format, budget, given, outputs };
     let (name, number) = match object.split_once(':') {
         Some((name, number)) => (name, number.parse().ok().filter(|number| *number > 0)),
         None => (object, Some(0)),
@@ -185,23 +212,21 @@ pub fn judge_and_write(
     }
 }
 
-fn models_named(names: &[&str]) -> Result<Vec<&'static Model>, JudgeError> {
-    let mut chosen: Vec<&'static Model> = Vec::new();
-    for &name in names {
-        let named = match name {
-            "all" => models().to_vec(),
-            _ => vec![model_named(name).ok_or_else(|| {
-                let known = models().iter().map(|model| &model.name);
-                JudgeError::UnknownModel(name.to_owned(), listed(known.chain(&["all"])))
-            })?],
-        };
-        for model in named {
-            if chosen.iter().all(|known| known.name != model.name) {
-                chosen.push(model);
-            }
-        }
+type Chosen = (Vec<&'static Model>, Vec<&'static Measure>);
+
+/// The models and measures of these names, each once.
+fn named(names: &[&str]) -> Result<Chosen, JudgeError> {
+    let is_named = |name: &str| names.iter().any(|one| *one == name || *one == "all");
+    let known = || {
+        let models = models().iter().map(|model| &model.name);
+        models.chain(MEASURES.iter().map(|measure| &measure.name)).chain(&["all"])
+    };
+    if let Some(unknown) = names.iter().find(|name| known().all(|other| other != *name)) {
+        return Err(JudgeError::UnknownModel((*unknown).to_owned(), listed(known())));
     }
-    Ok(chosen)
+    let models = models().iter().copied().filter(|model| is_named(model.name));
+    let measures = MEASURES.into_iter().filter(|measure| is_named(measure.name));
+    Ok((models.collect(), measures.collect()))
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a &'a str>) -> String {
@@ -212,8 +237,10 @@ struct Task<'a> {
     file: &'a Path,
     name: &'a str,
     models: &'a [&'static Model],
+    measures: &'a [&'static Measure],
     format: Option<Format>,
     budget: u64,
+    given: &'a Given,
     outputs: &'a Outputs,
 }
 
@@ -221,24 +248,63 @@ impl Task<'_> {
     fn judge<O: Import>(&self, object: &O) -> Result<Judgement, JudgeError> {
         let history = read_file::<O>(self.file, self.format)?;
         self.outputs.write(self.file, object, &history, self.budget)?;
-        let subject = Calls::new(object, &history, Given::default());
+        let subject = Calls::new(object, &history, self.given.clone());
         let found = self.models.iter().map(|model| match model.name {
-            "linearizable" => find(object, &history, model.name, self.budget),
+            "linearizable" if !self.given.untimed => {
+                find(object, &history, model.name, self.budget)
+            }
             _ => Ok(ruled(&subject, &history, model, self.budget)),
         });
         let models: Vec<Finding> = found.collect::<Result<_, _>>()?;
+        let measured = |measure: &&Measure| number(&subject, &history, measure, self.budget);
+        let numbers: Vec<Number> = self.measures.iter().map(measured).collect();
         Ok(Judgement {
             file: self.file.to_owned(),
             object: self.name.to_owned(),
             operations: history.calls().len(),
             processes: history.processes(),
-            profile: (models.len() > 1).then(|| profile(&models)),
+            profile: (models.len() > 1).then(|| profile(&models, &numbers)),
             models,
+            numbers,
         })
     }
 }
 
-fn profile(models: &[Finding]) -> Profile {
+/// Measures how stale a history's reads are.
+fn number<O: Object>(
+    subject: &Calls<'_, O>,
+    history: &History<O::Op, O::Ret>,
+    measure: &Measure,
+    budget: u64,
+) -> Number {
+    let started = Instant::now();
+    let amount = measure.of(subject, budget);
+    let seconds = started.elapsed().as_secs_f64();
+    let (verdict, at_least, at_most, core, explanation) = match amount {
+        Amount::Exactly { number, core, why } => {
+            (Answer::Holds, Some(number), Some(number), core, why)
+        }
+        Amount::Never { core, why } => (Answer::Violated, None, None, core, why),
+        Amount::Unknown { at_least, at_most, why } => {
+            (Answer::Unknown, Some(at_least), at_most, Vec::new(), sentence(&why))
+        }
+        Amount::NotApplicable(why) => {
+            (Answer::NotApplicable, None, None, Vec::new(), sentence(&why))
+        }
+    };
+    Number {
+        measure: measure.name.to_owned(),
+        number: at_least.filter(|_| verdict == Answer::Holds),
+        verdict,
+        at_least,
+        at_most,
+        explanation,
+        core: shown(history, &core, &[]),
+        seconds,
+    }
+}
+
+fn profile(models: &[Finding], numbers: &[Number]) -> Profile {
     let known = models.iter().map(|finding| {
         let known = match finding.verdict {
             Answer::Holds => Known::Holds,
@@ -247,7 +313,9 @@ fn profile(models: &[Finding]) -> Profile {
         };
         (finding.model.as_str(), known)
     });
-    Profile::of(&known.collect::<Vec<_>>())
+    let numbers = numbers.iter().filter(|number| number.verdict != Answer::NotApplicable);
+    let numbers = numbers.map(|number| format!("{}: {}", number.measure, number.amount()));
+    Profile::of(&known.collect::<Vec<_>>(), numbers.collect())
 }
 
 /// Judges a history against any model.
@@ -427,12 +495,27 @@ impl Display for Lines {
     }
 }
 
+impl Number {
+    /// The number, or what is known of it.
+    pub fn amount(&self) -> String {
+        match (self.verdict, self.at_least, self.at_most) {
+            (Answer::Holds, Some(number), _) => number.to_string(),
+            (Answer::Unknown, Some(least), Some(most)) => format!("from {least} to {most}"),
+            (Answer::Unknown, Some(least), None) => format!("{least} or more"),
+            (Answer::Violated, ..) => "none is enough".to_owned(),
+            _ => self.verdict.to_string(),
+        }
+    }
+}
+
 impl Judgement {
     /// What the command ends with: 0 if every model that applies holds, 1 if one is violated, 3 if
-    /// one is unknown, or none applies.
+    /// one is unknown, or none applies. A number is no verdict, unless none is enough.
     pub fn exit_status(&self) -> u8 {
-        let any = |answer| self.models.iter().any(|finding| finding.verdict == answer);
-        let none = self.models.iter().all(|finding| finding.verdict == Answer::NotApplicable);
+        let models = self.models.iter().map(|finding| finding.verdict);
+        let all = || models.clone().chain(self.numbers.iter().map(|number| number.verdict));
+        let any = |answer| all().any(|verdict| verdict == answer);
+        let none = all().all(|verdict| verdict == Answer::NotApplicable);
         match (any(Answer::Violated), any(Answer::Unknown) || none) {
             (true, _) => 1,
             (false, true) => 3,
@@ -481,6 +564,17 @@ impl Display for Judgement {
                 writeln!(f, "  {call}")?;
             }
         }
+        for number in &self.numbers {
+            let (measure, amount) = (&number.measure, number.amount());
+            match number.verdict {
+                Answer::NotApplicable => writeln!(f, "{measure}: {amount}")?,
+                _ => writeln!(f, "{measure}: {amount} ({:.3} s)", number.seconds)?,
+            }
+            writeln!(f, "  {}", number.explanation)?;
+            for call in &number.core {
+                writeln!(f, "  {call}")?;
+            }
+        }
         if let Some(profile) = &self.profile {
             write!(f, "{profile}")?;
         }
@@ -491,6 +585,7 @@ impl Display for Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consistency::model::{Need, model_named};
     use std::fs;
     use std::io::{Write, stderr};
 
@@ -618,6 +713,91 @@ mod tests {
         let text = judgement.to_string();
         assert!(text.contains("Process 1's Read, answered Value(1), (lines 6 to 7)"), "{text}");
         assert!(text.contains("leaves one of these states: 2."), "{text}");
+    }
+
+    /// What a model needs and the file lacks makes it *not applicable*, never *holds*; with it,
+    /// there is a verdict. The file has all that may be lacking.
+    #[test]
+    fn what_a_file_lacks_is_not_taken_for_granted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.jsonl");
+        let sync = r#","sync":{"kind":"release","object":"l","grant":1}"#;
+        let quiet = "{\"process\":\"all\",\"type\":\"info\",\"f\":\"quiescence\",\"time\":5}\n";
+        let put = |kind: &str, key: &str, time: u8, sync: &str| {
+            format!(
+                "{{\"process\":0,\"type\":\"{kind}\",\"f\":\"put\",\"key\":\"{key}\",\
+                 \"value\":\"1\",\"time\":{time}{sync}}}\n"
+            )
+        };
+        let first = [put("invoke", "x", 1, ""), put("ok", "x", 2, "")].concat();
+        let second = [put("invoke", "l", 3, sync), put("ok", "l", 4, "")].concat();
+        let whole = &format!("{first}{second}{quiet}");
+        let given = Given { untimed: false, guards: [("x".into(), "l".into())].into() };
+        let judge = |text: &str, model: &str, given: &Given| {
+            fs::write(&file, text).unwrap();
+            let beside = (given, &Outputs::default());
+            let judged = judge_and_write(&file, "kv", &[model], None, BUDGET, beside).unwrap();
+            let models = judged.models.iter().map(|finding| finding.verdict);
+            models.chain(judged.numbers.iter().map(|number| number.verdict)).next().unwrap()
+        };
+        let mut lacking = 0;
+        for model in models() {
+            assert_eq!(judge(whole, model.name, &given), Answer::Holds, "{}", model.name);
+            for need in model.needs {
+                let (text, given) = match need {
+                    Need::Timing => (whole.clone(), Given { untimed: true, ..given.clone() }),
+                    Need::Labels => (whole.replace(sync, ""), given.clone()),
+                    Need::Guards => (whole.clone(), Given::default()),
+                    Need::Quiescence => (whole.replace(quiet, ""), given.clone()),
+                };
+                let found = judge(&text, model.name, &given);
+                assert_eq!(found, Answer::NotApplicable, "{} without {need}", model.name);
+                lacking += 1;
+            }
+        }
+        assert_eq!(lacking, 10);
+        let bare: String = (1..6)
+            .fold(whole.to_owned(), |text, time| text.replace(&format!(",\"time\":{time}"), ""));
+        let untimed = Given { untimed: true, ..Given::default() };
+        for (measure, text, given, expected) in [
+            ("k-atomicity", whole, &given, Answer::Holds),
+            ("k-atomicity", &bare, &given, Answer::Holds),
+            ("k-atomicity", whole, &untimed, Answer::NotApplicable),
+            ("delta-atomicity", whole, &given, Answer::Holds),
+            ("delta-atomicity", &bare, &given, Answer::NotApplicable),
+            ("delta-atomicity", whole, &untimed, Answer::NotApplicable),
+        ] {
+            assert_eq!(judge(text, measure, given), expected, "{measure}");
+        }
+    }
+
+    #[test]
+    fn a_judgement_says_how_stale_reads_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stale.jsonl");
+        let call = |process: u8, f: &str, value: u8, from: u64, to: u64| {
+            let asked = if f == "write" { value.to_string() } else { "null".to_owned() };
+            format!(
+                "{{\"process\":{process},\"type\":\"invoke\",\"f\":\"{f}\",\"value\":{asked},\
+                 \"time\":{from}}}\n{{\"process\":{process},\"type\":\"ok\",\"f\":\"{f}\",\
+                 \"value\":{value},\"time\":{to}}}\n"
+            )
+        };
+        let writes = [call(0, "write", 1, 10, 20), call(0, "write", 2, 30, 40)].concat();
+        let text = [writes, call(0, "write", 3, 50, 60), call(1, "read", 1, 100, 110)].concat();
+        fs::write(&file, text).unwrap();
+        let judged = judge_file(&file, "register", &["all"], None, BUDGET).unwrap();
+        let numbers: Vec<_> = judged.numbers.iter().map(|number| number.number).collect();
+        assert_eq!(numbers, [Some(3), Some(60)], "{judged}");
+        let text = judged.to_string();
+        assert!(
+            text.contains("How stale reads are: k-atomicity: 3, delta-atomicity: 60."),
+            "{text}"
+        );
+        assert!(text.contains("was invoked 60 after the return of"), "{text}");
+        let json = serde_json::to_value(&judged).unwrap();
+        assert_eq!(json["numbers"][0]["core"].as_array().unwrap().len(), 4, "{json}");
+        assert_eq!(json["numbers"][1]["core"].as_array().unwrap().len(), 3, "{json}");
     }
 
     #[test]

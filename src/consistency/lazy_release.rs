@@ -30,6 +30,11 @@ fn views(memory: &Memory) -> Views {
     hidden_from(memory, |_| Some(memory.handovers(|_| true)))
 }
 
+/// Whether nothing that is necessary is violated.
+pub(super) fn necessary(memory: &Memory, budget: u64) -> bool {
+    decide(memory, budget) != Fast::Violated
+}
+
 fn decide(memory: &Memory, budget: u64) -> Fast {
     let Some(clocks) = Clocks::new(memory, &memory.handovers(|_| true)) else {
         return Fast::Violated;
@@ -42,6 +47,8 @@ fn decide(memory: &Memory, budget: u64) -> Fast {
     match synchronisation(memory, budget) {
         Synchronised::Holds => Fast::Holds(None),
         Synchronised::Violated => Fast::Violated,
-        Synchronised::Open => Fast::Open,
+        Synchronised::Spent => Fast::Spent(format!(
+            "every ordinary read is fine; what synchronises has no order that {budget} steps found"
+        )),
     }
 }

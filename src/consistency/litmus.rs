@@ -8,21 +8,28 @@
 //! violated: sequential cache
 //! not applicable: linearizable regular
 //! ```
+//! Where the history has times, the smallest k and Δ follow, `k-atomicity: 2`.
 //!
 //! Keys are letters and values numbers, 0 at first. `w x1` writes 1 to x, `r x1` reads 1 from it;
-//! `REL s1` is a releasing write and `ACQ s1` an acquiring read. `[0,10]` after an access says when
-//! it was invoked and returned; a history in which none says so has no timing. `|` parts sessions;
-//! a name before a session's first access is for people. Further parts may say `guard x=s y=m`, and
-//! `quiet 10`, the time of quiescence.
+//! `REL s1` is a releasing write and `ACQ s1` an acquiring read. Fences neither read nor write:
+//! `rel l1` releases l in its grant 1, `acq l2` acquires it in the next, for which it waited; `both
+//! f2` does both, and `bar b1` waits at the barrier b in its episode 1. `[0,10]` after an access
+//! says when it was invoked and returned; a history in which none says so has no timing. `|` parts
+//! sessions; a name before a session's first access is for people. Further parts may say `guard x=s
+//! y=m`, and `quiet 10`, the time of quiescence.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::memory::Given;
 use super::model::{Ruling, models};
+use super::staleness::{Amount, MEASURES};
 use super::subject::Calls;
-use crate::history::{Call, Happening, History, Mark, Sync, SyncKind};
+use crate::history::{Call, Clock, Happening, History, Mark, Sync, SyncKind};
 use crate::object::kv::{self, Kv};
+
+/// Steps that a judge may take.
+const BUDGET: u64 = 1_000_000;
 
 /// A history of a map whose missing keys read as 0.
 #[derive(Clone, Debug)]
@@ -68,10 +75,13 @@ impl Litmus {
             }
         }
         match History::new(litmus.calls) {
-            Ok(history) => Ok(Litmus {
-                history: history.beside(Vec::new(), litmus.quiet),
-                given: litmus.given,
-            }),
+            Ok(history) => {
+                let mut history = history.beside(Vec::new(), litmus.quiet);
+                if !litmus.given.untimed {
+                    history = history.measured(Clock::default());
+                }
+                Ok(Litmus { history, given: litmus.given })
+            }
             Err(_) => bad(line, "an access begins before the one before it has ended"),
         }
     }
@@ -79,7 +89,7 @@ impl Litmus {
     /// For each model what it says.
     pub fn rulings(&self) -> Vec<(&'static str, Ruling)> {
         let subject = Calls::new(&Kv, &self.history, self.given.clone());
-        models().iter().map(|model| (model.name, model.judge(&subject, 1_000_000))).collect()
+        models().iter().map(|model| (model.name, model.judge(&subject, BUDGET))).collect()
     }
 
     /// The verdicts as a file has them.
@@ -92,6 +102,16 @@ impl Litmus {
             if !names.is_empty() {
                 let _ = writeln!(text, "{heading}: {}", names.join(" "));
             }
+        }
+        let subject = Calls::new(&Kv, &self.history, self.given.clone());
+        for measure in MEASURES {
+            let amount = match measure.of(&subject, BUDGET) {
+                Amount::Exactly { number, .. } => number.to_string(),
+                Amount::Never { .. } => "none".to_owned(),
+                Amount::Unknown { .. } => "?".to_owned(),
+                Amount::NotApplicable(_) => continue,
+            };
+            let _ = writeln!(text, "{}: {amount}", measure.name);
         }
         text
     }
@@ -133,7 +153,11 @@ impl Reading {
                 "w" | "REL" => {
                     (kv::Op::put(key, number.to_string()), kv::Ret::Done, SyncKind::Release)
                 }
-                _ => return bad(access, "neither r, w, ACQ nor REL"),
+                "acq" => fence(key, SyncKind::Acquire),
+                "rel" => fence(key, SyncKind::Release),
+                "both" => fence(key, SyncKind::Both),
+                "bar" => fence(key, SyncKind::Barrier),
+                _ => return bad(access, "neither r, w, ACQ, REL, acq, rel, both nor bar"),
             };
             let (invoked, returned) = match times {
                 None => (10 * at as u64, 10 * at as u64 + 5),
@@ -145,13 +169,19 @@ impl Reading {
                     ends
                 }
             };
-            let sync = matches!(act, "ACQ" | "REL")
-                .then(|| Box::new(Sync { kind, object: key.to_owned(), grant: 0 }));
+            let grant = if matches!(act, "ACQ" | "REL") { 0 } else { u64::from(number) };
+            let sync = (!matches!(act, "r" | "w"))
+                .then(|| Box::new(Sync { kind, object: key.to_owned(), grant }));
             let call = Call::done(self.sessions, op, Some(ret), invoked, returned);
             self.calls.push(Call { sync, ..call });
         }
         Ok(())
     }
+}
+
+/// A call that changes nothing, and learns nothing of reads and writes.
+fn fence(object: &str, kind: SyncKind) -> (kv::Op, kv::Ret, SyncKind) {
+    (kv::Op::cas(object, None, None), kv::Ret::Swapped(true), kind)
 }
 
 /// A file: what it says about itself, its line, and the verdicts below.
@@ -192,8 +222,12 @@ impl File {
         format!("{}{}\n----\n{}", self.comments, self.line, self.verdicts)
     }
 
-    /// A model's verdict, by one letter: allowed, forbidden, unknown, or nothing.
-    fn letter(&self, model: &str) -> &'static str {
+    /// A model's verdict, by one letter: allowed, forbidden, unknown, or nothing; or a number.
+    fn letter(&self, model: &str) -> &str {
+        let number = self.verdicts.lines().find_map(|line| line.strip_prefix(model));
+        if let Some(number) = number.and_then(|rest| rest.strip_prefix(": ")) {
+            return number;
+        }
         let heading = self.verdicts.lines().find_map(|line| {
             let (heading, names) = line.split_once(": ")?;
             names.split(' ').any(|name| name == model).then_some(heading)
@@ -210,7 +244,8 @@ impl File {
 /// The matrix of all files and models, in Markdown.
 pub fn matrix(files: &[File]) -> String {
     let mut text = String::from("| history |");
-    let names: Vec<&str> = models().iter().map(|model| model.name).collect();
+    let measures = MEASURES.iter().map(|measure| measure.name);
+    let names: Vec<&str> = models().iter().map(|model| model.name).chain(measures).collect();
     names.iter().for_each(|name| text.push_str(&format!(" {name} |")));
     let _ = write!(text, "\n|---|{}\n", ":-:|".repeat(names.len()));
     for file in files {
@@ -267,7 +302,7 @@ mod tests {
         for (line, reason) in [
             ("w", "no access"),
             ("P1 w x", "no value"),
-            ("P1 q x1", "neither r, w, ACQ nor REL"),
+            ("P1 q x1", "neither r, w, ACQ, REL, acq, rel, both nor bar"),
             ("w x1[1]", "no times"),
             ("w x1[1,2]; w x2[2,3]", "an access begins before the one before it has ended"),
             ("w x1 | guard x", "a guard is key=lock"),

@@ -5,6 +5,8 @@
 //! `memory/views.rs`), which are its definition. Where histories are long, a faster way to the same
 //! answer stands beside them.
 
+use std::fmt;
+
 use super::memory::{self, Found, Memory, Settled, Source, Verdict as Matched, Views};
 use super::subject::Subject;
 
@@ -33,6 +35,18 @@ pub enum Need {
     Guards,
     /// A mark at quiescence.
     Quiescence,
+}
+
+impl fmt::Display for Need {
+    /// What the history says if it provides this.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Need::Timing => "which calls returned before which others were made",
+            Need::Labels => "which calls synchronise",
+            Need::Guards => "which lock guards which key",
+            Need::Quiescence => "when the system was quiescent",
+        })
+    }
 }
 
 /// How a model is judged.
@@ -183,13 +197,7 @@ impl Model {
             Need::Quiescence => memory.is_some_and(|memory| memory.quiet.is_some()),
         };
         let missing = self.needs.iter().find(|need| !provided(need))?;
-        let what = match missing {
-            Need::Timing => "which calls returned before which others were made",
-            Need::Labels => "which calls synchronise",
-            Need::Guards => "which lock guards which key",
-            Need::Quiescence => "when the system was quiescent",
-        };
-        Some(format!("the history does not say {what}"))
+        Some(format!("the history does not say {missing}"))
     }
 
     /// Every model that this one implies, by any number of steps.
@@ -208,9 +216,11 @@ impl Model {
 }
 
 /// The size of histories up to which the solver is asked.
-const SOLVER_LIMIT: usize = 600;
+const SOLVER_LIMIT: usize = 4_000;
+/// The size of histories up to which the solver shows why a model holds.
+const SHOWN: usize = 100;
 /// Steps that shrinking to a core may take.
-const EFFORT: u64 = 30_000_000;
+pub(super) const EFFORT: u64 = 30_000_000;
 
 impl Weak {
     /// Judges a memory.
@@ -239,6 +249,7 @@ impl Weak {
             Settled::Unknown(why) => Ruling::Unknown(why),
             Settled::Violated(_) => self.violated(memory, algorithm, budget),
             Settled::Holds(matched, orders) => {
+                let orders = orders.or_else(|| self.orders(&matched, budget));
                 let why = self.confirmed(&matched, orders);
                 Ruling::Holds { algorithm: algorithm.to_owned(), why }
             }
@@ -275,6 +286,22 @@ impl Weak {
         ("saturation", found)
     }
 
+    /// Orders that show that a model holds, where the way to that had none to show: by the solver,
+    /// if the history is short.
+    fn orders(&self, memory: &Memory, budget: u64) -> Option<Vec<Vec<usize>>> {
+        if memory.accesses.len() > SHOWN {
+            return None;
+        }
+        match memory::solve(memory, &(self.views)(memory), budget) {
+            Found::Orders(orders) => Some(orders),
+            Found::Spent => None,
+            Found::Contradiction(story) => panic!(
+                "the solver refutes what a faster way found, a defect of this program: {}",
+                story.join(" ")
+            ),
+        }
+    }
+
     /// What shows that a model holds: orders, which the second checker confirms.
     fn confirmed(&self, memory: &Memory, orders: Option<Vec<Vec<usize>>>) -> String {
         let Some(orders) = orders else {
@@ -297,12 +324,9 @@ impl Weak {
             let judged = memory::settle(part, budget, |part| self.decide(part, budget).1);
             matches!(judged, Settled::Violated(_))
         });
-        let mut calls: Vec<usize> = core.memory.accesses.iter().map(|one| one.call).collect();
-        calls.sort_unstable();
-        calls.dedup();
         Ruling::Violated {
             algorithm: algorithm.to_owned(),
-            core: calls,
+            core: core.memory.calls(),
             free: Vec::new(),
             minimal: core.minimal,
             story: self.story(&core.memory, budget),

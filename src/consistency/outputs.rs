@@ -93,8 +93,8 @@ fn whole(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Call;
     use crate::history::import::{Datum, Format, read};
+    use crate::history::{Call, Happening, Mark};
     use crate::object::{Register, register};
 
     fn long(calls: u64) -> History<register::Op<Datum>, register::Ret<Datum>> {
@@ -129,6 +129,39 @@ mod tests {
             assert_eq!(text.contains("30000 more calls"), size == 130_000);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    /// Texts that are long and full of what has to be escaped, a client for each call, a fault with
+    /// a long name at every moment, and a core of everything: both stay small.
+    #[test]
+    fn the_worst_drawings_and_pages_are_small() {
+        use register::{Op, Ret};
+        let ugly = |n: u64| Datum::Text(format!("{n}{}", "<&\\\"é".repeat(200)));
+        let calls = |n: u64| {
+            let (process, end) = ((n * 40_009) as u32, 1_000_000_000 + n * 7);
+            Call::done(process, Op::Write(ugly(n)), Some(Ret::<Datum>::Done), n * 9_001, end)
+        };
+        let calls: Vec<_> = (0..100_000).map(calls).collect();
+        let mark = |n: u64| Mark {
+            time: n * 9_002,
+            what: Happening::Fault("<".repeat(10_000)),
+            node: Some(1),
+            line: None,
+        };
+        let history = History::new(calls).unwrap().beside(Vec::new(), (0..500).map(mark).collect());
+        let core = Core { calls: (0..100_000).collect(), ..Core::default() };
+        let edge = |n: usize| reason::Edge {
+            before: Some(n),
+            after: Some(n + 1),
+            why: "<".repeat(100_000),
+            circle: true,
+        };
+        let edges: Vec<reason::Edge> = (0..200).map(edge).collect();
+        let svg = drawing::svg(&history, &core, &edges, &"<".repeat(100_000));
+        let page = page::html(&"<".repeat(1_000), &history, Some(&core), &"<".repeat(100_000));
+        println!("a drawing of {} bytes, a page of {}", svg.len(), page.len());
+        assert!(svg.len() < 200_000 && svg.contains("more calls are not drawn"), "{}", svg.len());
+        assert!(page.len() < 2_000_000 && page.contains("more calls"), "{}", page.len());
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::history::{Call, Happening, History};
 /// The most calls that a page shows.
 const MOST_CALLS: usize = 100_000;
 
+/// The bytes of a page stay below this.
+const LARGEST: usize = 2_000_000;
+
 /// The most bytes of all calls' texts, and of all marks'.
 const TEXTS: usize = 1_100_000;
 const MARKS: usize = 100_000;
@@ -26,16 +29,35 @@ const MOMENTS: u64 = 1 << 22;
 /// The page without its data.
 const TEMPLATE: &str = include_str!("page.html");
 
-/// Shows a history, with the core if there is one, and what was found out in words.
+/// Shows a history, with the core if there is one, and what was found out in words. If so many
+/// calls make too large a page, it shows fewer.
 pub fn html<Op: Debug, Ret: Debug>(
     title: &str,
     history: &History<Op, Ret>,
     core: Option<&Core>,
     words: &str,
 ) -> String {
+    let mut most = MOST_CALLS;
+    loop {
+        let page = page(title, history, core, words, most);
+        if page.len() < LARGEST || most < 1_000 {
+            return page;
+        }
+        most /= 2;
+    }
+}
+
+/// A page of so many calls at the most.
+fn page<Op: Debug, Ret: Debug>(
+    title: &str,
+    history: &History<Op, Ret>,
+    core: Option<&Core>,
+    words: &str,
+    most: usize,
+) -> String {
     let core: Vec<usize> =
         core.iter().flat_map(|core| core.calls.iter().chain(&core.helpless)).copied().collect();
-    let shown = around(history.calls().len(), &core);
+    let shown = around(history.calls().len(), &core, most);
     let calls = &history.calls()[shown.clone()];
     let begin = calls.first().map_or(0, |call| call.invoked);
     let ends = calls.iter().map(|call| call.returned.unwrap_or(call.invoked));
@@ -80,12 +102,12 @@ pub fn html<Op: Debug, Ret: Debug>(
 }
 
 /// Which calls are shown: all, or as many as may be, with the core in their middle.
-fn around(calls: usize, core: &[usize]) -> std::ops::Range<usize> {
+fn around(calls: usize, core: &[usize], most: usize) -> std::ops::Range<usize> {
     let (first, last) =
         (core.iter().min().copied().unwrap_or(0), core.iter().max().copied().unwrap_or(0));
-    let spare = MOST_CALLS.saturating_sub(last + 1 - first) / 2;
-    let start = first.saturating_sub(spare).min(calls.saturating_sub(MOST_CALLS));
-    start..calls.min(start + MOST_CALLS)
+    let spare = most.saturating_sub(last + 1 - first) / 2;
+    let start = first.saturating_sub(spare).min(calls.saturating_sub(most));
+    start..calls.min(start + most)
 }
 
 /// What is called and answered, without what all such texts have in common.

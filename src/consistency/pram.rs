@@ -8,7 +8,7 @@
 //!
 //! Where no value is written twice, one pass of deadlines decides it.
 
-use super::memory::{self, Memory, View, Views, deadlines, program_order, returns};
+use super::memory::{self, Memory, Respect, View, Views, deadlines, program_order, returns};
 use super::model::{Fast, Judge, Model, Shortcut, Weak};
 
 /// The model.
@@ -44,6 +44,6 @@ fn views(memory: &Memory) -> Views {
 }
 
 pub(super) fn decide(memory: &Memory, _budget: u64) -> Fast {
-    let orders = deadlines(memory, None);
+    let orders = deadlines(memory, Respect::Programs);
     orders.map_or(Fast::Violated, |orders| Fast::Holds(Some(orders)))
 }

@@ -14,6 +14,8 @@ pub struct Profile {
     pub strongest: Vec<String>,
     /// The models that don't, weakest first where one implies the other.
     pub beyond: Vec<Beyond>,
+    /// How stale reads are, as far as the history tells: each measure and its number.
+    pub numbers: Vec<String>,
 }
 
 /// A model that a history does not satisfy, or is not known to.
@@ -37,8 +39,8 @@ pub enum Known<'a> {
 }
 
 impl Profile {
-    /// Draws up the profile of a history from what was found for each model.
-    pub fn of(found: &[(&str, Known<'_>)]) -> Profile {
+    /// Draws up the profile of a history from what was found for each model, and its numbers.
+    pub fn of(found: &[(&str, Known<'_>)], numbers: Vec<String>) -> Profile {
         let implies = |one: &str, other: &str| {
             let model = model_named(one);
             model.is_some_and(|model| model.implied().iter().any(|weaker| weaker.name == other))
@@ -66,7 +68,7 @@ impl Profile {
             };
             Beyond { model: (*name).to_owned(), why }
         });
-        Profile { strongest, beyond: beyond.collect() }
+        Profile { strongest, beyond: beyond.collect(), numbers }
     }
 }
 
@@ -75,6 +77,9 @@ impl fmt::Display for Profile {
         match self.strongest.as_slice() {
             [] => writeln!(f, "No model that was asked for is known to hold.")?,
             names => writeln!(f, "The strongest models that hold: {}.", names.join(", "))?,
+        }
+        if !self.numbers.is_empty() {
+            writeln!(f, "How stale reads are: {}.", self.numbers.join(", "))?;
         }
         for Beyond { model, why } in &self.beyond {
             writeln!(f, "Not {model}: {why}")?;
@@ -89,17 +94,20 @@ mod tests {
 
     #[test]
     fn a_profile_names_what_is_strongest_and_what_fails_first() {
-        let profile = Profile::of(&[
+        let found = [
             ("sequential", Known::Fails("a circle")),
             ("causal", Known::Fails("another circle")),
             ("pram", Known::Holds),
             ("slow", Known::Holds),
             ("cache", Known::Holds),
             ("regular", Known::NotApplicable),
-        ]);
+        ];
+        let profile = Profile::of(&found, vec!["k-atomicity: 2".to_owned()]);
         assert_eq!(profile.strongest, ["pram", "cache"]);
         let beyond: Vec<_> = profile.beyond.iter().map(|b| (&*b.model, &*b.why)).collect();
         assert_eq!(beyond, [("causal", "another circle"), ("sequential", "it implies causal")]);
-        assert!(profile.to_string().starts_with("The strongest models that hold: pram, cache.\n"));
+        let text = profile.to_string();
+        assert!(text.starts_with("The strongest models that hold: pram, cache.\n"), "{text}");
+        assert!(text.contains("How stale reads are: k-atomicity: 2.\n"), "{text}");
     }
 }

@@ -1,35 +1,28 @@
 //! Read your writes (Terry, Demers, Petersen, Spreitzer, Theimer and Welch, PDIS 1994): a read sees
 //! all that its session wrote before.
 //!
-//! There are two readings of the session guarantees. By *views*, each session has an order of all
-//! writes and each read sees a prefix of it. By *arbitration*, each read sees a set of writes and
-//! returns the one that is last in the session's order. Terry's servers hold sets of writes, which
-//! grow in any order and are applied in the order of the writes; so this is the second one.
+//! Of its two readings this is the one by arbitration, see `guarantee.rs`.
 //!
 //! It is violated if a session reads a key's initial value after writing it, or if of two of its
 //! own writes it reads each when it had made the other; so one pass decides it.
 
-use super::memory::{self, Because, Edge, Memory, Source, View, Views, returns};
-use super::model::{Fast, Judge, Model, Shortcut, Weak};
+use super::guarantee::{each_session, guarantee};
+use super::memory::{Act, Because, Edge, Memory, Source, Views};
+use super::model::{Fast, Model};
 
 /// The model.
-pub const MODEL: Model = Model {
-    name: "read-your-writes",
-    about: "a read sees all that its session wrote before",
-    implies: &[],
-    needs: &[],
-    judge: Judge::Memory(Weak {
-        views,
-        fast: Some(Shortcut { name: "one pass", decide }),
-        ignores: None,
-    }),
-};
+pub const MODEL: Model = guarantee(
+    "read-your-writes",
+    "a read sees all that its session wrote before",
+    views,
+    ("one pass", decide),
+);
 
 /// A view for each session: each of its reads sees its earlier writes, and what it returned.
 fn views(memory: &Memory) -> Views {
     let programs = memory.programs();
-    let view = |session: usize| {
-        let mut edges = returns(memory, memory.reads_of(session));
+    each_session(memory, |session| {
+        let mut edges = Vec::new();
         for read in memory.reads_of(session) {
             let own = programs[session].start..read;
             let own = own.filter(|from| {
@@ -38,21 +31,14 @@ fn views(memory: &Memory) -> Views {
             });
             edges.extend(own.map(|from| Edge { from, to: read, because: Because::Program }));
         }
-        View {
-            title: memory.title(session),
-            members: memory.writes().chain(memory.reads_of(session)).collect(),
-            edges,
-            reads: memory.reads_of(session).collect(),
-            mode: memory::Mode::Seen,
-        }
-    };
-    Views { views: memory.lookers().map(view).collect(), agreed: Vec::new() }
+        edges
+    })
 }
 
 fn decide(memory: &Memory, _budget: u64) -> Fast {
     for program in memory.programs() {
         let mut own = vec![Own::default(); memory.keys.len()];
-        for access in program {
+        for access in program.filter(|access| memory.accesses[*access].act != Act::Fence) {
             let key = &mut own[memory.accesses[access].key];
             let contradicts = match memory.sources[access] {
                 Source::None if memory.accesses[access].writes() => key.write(access),

@@ -8,7 +8,7 @@
 
 use super::memory::{Memory, Views, labelled_views};
 use super::model::{Fast, Judge, Model, Need, Shortcut, Weak};
-use super::{release_sc, sequential};
+use super::{cache, processor, release_sc};
 
 /// The model.
 pub const MODEL: Model = Model {
@@ -18,7 +18,7 @@ pub const MODEL: Model = Model {
     needs: &[Need::Labels],
     judge: Judge::Memory(Weak {
         views,
-        fast: Some(Shortcut { name: "sequential", decide }),
+        fast: Some(Shortcut { name: "between processor and cache", decide }),
         ignores: None,
     }),
 };
@@ -28,5 +28,9 @@ fn views(memory: &Memory) -> Views {
 }
 
 fn decide(memory: &Memory, budget: u64) -> Fast {
-    sequential::suffices(memory, budget)
+    match (cache::decide(memory, budget), processor::decide(memory, budget)) {
+        (Fast::Violated, _) => Fast::Violated,
+        (_, Fast::Holds(_)) => Fast::Holds(None),
+        _ => Fast::Open,
+    }
 }

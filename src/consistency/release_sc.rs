@@ -9,7 +9,7 @@
 
 use super::memory::{Memory, Rule, Views, labelled_views};
 use super::model::{Fast, Judge, Model, Need, Shortcut, Weak};
-use super::sequential;
+use super::{cache, lazy_release, sequential};
 
 /// The model.
 pub const MODEL: Model = Model {
@@ -19,7 +19,7 @@ pub const MODEL: Model = Model {
     needs: &[Need::Labels],
     judge: Judge::Memory(Weak {
         views,
-        fast: Some(Shortcut { name: "sequential", decide }),
+        fast: Some(Shortcut { name: "between sequential and lazy-release and cache", decide }),
         ignores: None,
     }),
 };
@@ -33,5 +33,9 @@ fn views(memory: &Memory) -> Views {
 }
 
 fn decide(memory: &Memory, budget: u64) -> Fast {
-    sequential::suffices(memory, budget)
+    match lazy_release::necessary(memory, budget) && cache::decide(memory, budget) != Fast::Violated
+    {
+        true => sequential::suffices(memory, budget),
+        false => Fast::Violated,
+    }
 }

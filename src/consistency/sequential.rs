@@ -58,9 +58,6 @@ pub(super) fn views(memory: &Memory) -> Views {
 
 /// Decides it for reads and writes.
 pub(super) fn decide(memory: &Memory, budget: u64) -> Fast {
-    if !memory.grants.is_empty() {
-        return Fast::Open;
-    }
     for necessary in [cache::decide, causal_convergence::decide, causal::decide] {
         if necessary(memory, budget) == Fast::Violated {
             return Fast::Violated;

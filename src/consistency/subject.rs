@@ -9,7 +9,7 @@ use super::interleave::{self, Interleaved};
 use super::linearizable::{self, Judged};
 use super::memory::{Given, Memory};
 use super::{Verdict, witness};
-use crate::history::History;
+use crate::history::{Clock, History};
 use crate::object::Object;
 
 /// A history, and the object that was called.
@@ -19,6 +19,9 @@ pub trait Subject {
 
     /// Whether times order calls of different sessions.
     fn is_timed(&self) -> bool;
+
+    /// What the moments of calls are by a clock, if one measured.
+    fn clock(&self) -> Option<&Clock>;
 
     /// The calls as accesses to memory, or why they are none.
     fn memory(&self) -> Result<&Memory, &String>;
@@ -56,6 +59,10 @@ impl<O: Object> Subject for Calls<'_, O> {
 
     fn is_timed(&self) -> bool {
         !self.given.untimed
+    }
+
+    fn clock(&self) -> Option<&Clock> {
+        self.history.clock()
     }
 
     fn memory(&self) -> Result<&Memory, &String> {

@@ -1,10 +1,7 @@
 //! Writes follow reads (Terry et al., PDIS 1994): what sees a write sees those that its session had
 //! read before it, and in that order.
 //!
-//! There are two readings of the session guarantees. By *views*, each session has an order of all
-//! writes and each read sees a prefix of it. By *arbitration*, each read sees a set of writes and
-//! returns the one that is last in the session's order. Terry's servers hold sets of writes, which
-//! grow in any order and are applied in the order of the writes; so this is the second one.
+//! Of its two readings this is the one by arbitration, see `guarantee.rs`.
 //!
 //! Terry orders the writes in *every* server, so they have no circle: a write that comes back to
 //! itself, by being read and followed by a write again and again, violates it. (The matrix of the
@@ -12,21 +9,17 @@
 //! that write would have to come before itself.) What a read sees beside the write that it
 //! returned comes before that write, so nothing else can contradict it.
 
+use super::guarantee::guarantee;
 use super::memory::{self, Because, Edge, Memory, Source, View, Views, returns};
-use super::model::{Fast, Judge, Model, Shortcut, Weak};
+use super::model::{Fast, Model};
 
 /// The model.
-pub const MODEL: Model = Model {
-    name: "writes-follow-reads",
-    about: "what sees a write sees those that its session had read before it, in that order",
-    implies: &[],
-    needs: &[],
-    judge: Judge::Memory(Weak {
-        views,
-        fast: Some(Shortcut { name: "one sort", decide }),
-        ignores: None,
-    }),
-};
+pub const MODEL: Model = guarantee(
+    "writes-follow-reads",
+    "what sees a write sees those that its session had read before it, in that order",
+    views,
+    ("one sort", decide),
+);
 
 /// One view, in which each read comes before its session's later writes.
 fn views(memory: &Memory) -> Views {

@@ -151,6 +151,10 @@ impl<P: Protocol> Examiner<P> {
         let verdict = judges.iter().find_map(|(name, judge)| match judge(history) {
             Judged::Holds => None,
             Judged::Violated(reason) => Some(Violation::new(name, reason)),
+            // What can't be judged is no pass; nor is it the break that a broken variant promises.
+            Judged::NotApplicable(why) => {
+                Some(Violation::new(&format!("{name} can be judged"), why))
+            }
             Judged::Unknown => {
                 self.undecided.fetch_add(1, Ordering::Relaxed);
                 None

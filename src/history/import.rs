@@ -674,6 +674,57 @@ mod tests {
         assert_eq!(log(b"\n\xff"), faulty(2, "the line is not UTF-8"));
     }
 
+    /// In every format, and with the file's name. A value that nobody wrote is for the judges.
+    #[test]
+    fn errors_name_the_file_and_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = |kind: &str, process: u32, time: u32| {
+            format!(
+                "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"read\",\"value\":7,\
+                 \"time\":{time}}}\n"
+            )
+        };
+        let edn = |kind: &str, process: u32, time: u32| {
+            format!("{{:process {process}, :type :{kind}, :f :read, :value 7, :time {time}}}\n")
+        };
+        let log = |kind: &str, process: u32, _: u32| {
+            format!("INFO  jepsen.util - {process}\t:{kind}\t:read\t7\n")
+        };
+        let formats: [(&str, &dyn Fn(&str, u32, u32) -> String); 3] =
+            [("json", &json), ("edn", &edn), ("log", &log)];
+        let mut told = 0;
+        for (format, event) in formats {
+            let file = folder.path().join(format!("history.{format}"));
+            let first = event("invoke", 0, 5);
+            let ends = [&first, &event("invoke", 1, 6)].map(String::as_str).concat();
+            let cut = ends[..ends.len() - 12].to_owned();
+            for (line, reasons, text) in [
+                (2, ["may be cut off", "never ends", "none of :invoke"], cut),
+                (2, ["none of its calls is open"; 3], format!("{first}{}", event("ok", 1, 6))),
+                (3, ["makes a call while its last one, of line 2,"; 3], {
+                    format!("{first}{}{}", event("invoke", 1, 6), event("invoke", 1, 7))
+                }),
+                (2, ["time runs backwards: 4 comes after 5"; 3], {
+                    format!("{first}{}", event("invoke", 1, 4))
+                }),
+            ] {
+                std::fs::write(&file, text).unwrap();
+                let Err(error) = read_file::<Register<Datum>>(&file, None) else {
+                    assert!(format == "log" && reasons[0].contains("backwards"), "{format}");
+                    continue;
+                };
+                let text = error.to_string();
+                let place = format!("{}:{line}: ", file.display());
+                let is_told = reasons.iter().any(|reason| text.contains(reason));
+                assert!(text.starts_with(&place) && is_told, "{text}");
+                told += 1;
+            }
+            std::fs::write(&file, format!("{first}{}", event("ok", 0, 6))).unwrap();
+            assert_eq!(read_file::<Register<Datum>>(&file, None).unwrap().calls().len(), 1);
+        }
+        assert_eq!(told, 11, "a log has no times");
+    }
+
     #[test]
     fn a_file_that_is_not_there_is_an_error() {
         let missing = Path::new("/nonexistent/history.edn");

@@ -8,6 +8,7 @@
 //! A call that failed did not happen, so it is not in the history. A call whose outcome is unknown
 //! never returns: it may take effect at any time after its invocation, or never.
 
+mod clock;
 pub mod edn;
 pub mod export;
 pub mod import;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use clock::Clock;
 pub use label::{Happening, Mark, Sync, SyncKind};
 
 /// One call of a process.
@@ -100,6 +102,7 @@ pub struct History<Op, Ret> {
     calls: Vec<Call<Op, Ret>>,
     failed: Vec<Call<Op, Ret>>,
     marks: Vec<Mark>,
+    clock: Option<Clock>,
 }
 
 /// Why calls, or events, are no history.
@@ -140,7 +143,7 @@ impl<Op, Ret> History<Op, Ret> {
                 return Err(HistoryError::TwoOpenCalls(call.process, before.place()));
             }
         }
-        Ok(History { calls, failed: Vec::new(), marks: Vec::new() })
+        Ok(History { calls, failed: Vec::new(), marks: Vec::new(), clock: None })
     }
 
     /// The same history, with what no judge of calls looks at: calls that did not happen, and what
@@ -150,6 +153,17 @@ impl<Op, Ret> History<Op, Ret> {
         self.failed.sort_by_key(|call| call.invoked);
         self.marks.sort_by_key(|mark| mark.time);
         self
+    }
+
+    /// The same history, whose moments a clock measured.
+    pub fn measured(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The clock, if one measured.
+    pub fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
     }
 
     /// The calls, in the order of their invocations.
@@ -233,12 +247,17 @@ pub struct Recorder<Op, Ret> {
     now: u64,
     /// What the clock said last.
     told: Option<u64>,
+    /// Whether it said that of the event to come.
+    fresh: bool,
+    /// The times of the events so far, if each was told with one.
+    clock: Option<Clock>,
 }
 
 impl<Op, Ret> Default for Recorder<Op, Ret> {
     fn default() -> Self {
         let (calls, failed, marks) = (Vec::new(), Vec::new(), Vec::new());
-        Recorder { calls, failed, marks, open: BTreeMap::new(), now: 0, told: None }
+        let (open, clock) = (BTreeMap::new(), Some(Clock::default()));
+        Recorder { calls, failed, marks, open, now: 0, told: None, fresh: false, clock }
     }
 }
 
@@ -290,6 +309,7 @@ impl<Op, Ret> Recorder<Op, Ret> {
 
     /// Nobody will ever know about the process's open call. The process makes no other.
     pub fn gives_up(&mut self, process: u32) -> Result<(), HistoryError> {
+        self.fresh = false;
         self.open(process).map(|_| ())
     }
 
@@ -310,13 +330,18 @@ impl<Op, Ret> Recorder<Op, Ret> {
                 None => kept.push(call),
             }
         }
-        Ok(History::new(kept)?.beside(gone, self.marks))
+        let history = History::new(kept)?.beside(gone, self.marks);
+        Ok(match self.clock {
+            Some(clock) => history.measured(clock),
+            None => history,
+        })
     }
 
     /// The next event is at this time, by a clock that never goes back. Of events at one time, the
     /// one that is told first was first.
     pub fn clock(&mut self, time: u64) -> Result<(), HistoryError> {
         let before = self.told.replace(time).unwrap_or(0);
+        self.fresh = true;
         self.now = self.now.max(time.saturating_sub(1));
         match time < before {
             true => Err(HistoryError::TimeRunsBackwards(time, before)),
@@ -336,6 +361,12 @@ impl<Op, Ret> Recorder<Op, Ret> {
 
     fn tick(&mut self) -> u64 {
         self.now += 1;
+        match (self.told, &mut self.clock) {
+            (Some(time), Some(clock)) if std::mem::take(&mut self.fresh) => {
+                clock.tell(self.now, time);
+            }
+            _ => self.clock = None,
+        }
         self.now
     }
 }

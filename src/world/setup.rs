@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::consistency::judge::BUDGET;
 use crate::consistency::linearizable::linearizable;
 use crate::consistency::memory::Given;
+use crate::consistency::model::Need;
 use crate::consistency::{Calls, Ruling, Verdict, model_named};
 use crate::history::{Call, History};
 use crate::object::Object;
@@ -50,6 +51,8 @@ pub enum Judged {
     Violated(String),
     /// The judge's budget ran out.
     Unknown,
+    /// The history does not provide what the property needs, and what that is.
+    NotApplicable(String),
 }
 
 /// A judge of histories.
@@ -125,7 +128,9 @@ impl<P: Protocol> Property<P> {
         + 'static,
     ) -> Self {
         let judge = move |record: &Record<P>| {
-            assert!(record.form() == HistoryForm::RealTime, "linearizability is about real time");
+            if record.form() != HistoryForm::RealTime {
+                return Judged::NotApplicable(format!("the history does not say {}", Need::Timing));
+            }
             let history = as_history(record, &as_object);
             match linearizable(&object, &history, BUDGET) {
                 Verdict::Holds(_) => Judged::Holds,
@@ -136,11 +141,13 @@ impl<P: Protocol> Property<P> {
         Property::History("linearizable", Arc::new(judge))
     }
 
-    /// Every history satisfies a consistency model, which is named as on the command line. Where
-    /// only program order is kept, only models that need no more can be asked for.
+    /// Every history satisfies a consistency model, which is named as on the command line. What a
+    /// world's history lacks is no pass: where only program order is kept, a model that needs more
+    /// is *not applicable*, and engines take that for a violation.
     ///
     /// # Panics
-    /// If there is no such model, or the history does not provide what it needs.
+    /// If there is no such model, or no history of a world could ever provide what it needs: labels
+    /// of synchronisation, guards, or a mark at quiescence.
     pub fn consistent<O: Object>(
         model: &str,
         object: O,
@@ -150,6 +157,9 @@ impl<P: Protocol> Property<P> {
         + 'static,
     ) -> Self {
         let model = model_named(model).unwrap_or_else(|| panic!("there is no model {model}"));
+        if let Some(need) = model.needs.iter().find(|need| **need != Need::Timing) {
+            panic!("{} can't be judged: no world's history says {need}", model.name);
+        }
         let judge = move |record: &Record<P>| {
             let history = as_history(record, &as_object);
             let untimed = record.form() != HistoryForm::RealTime;
@@ -158,7 +168,7 @@ impl<P: Protocol> Property<P> {
                 Ruling::Holds { .. } => Judged::Holds,
                 Ruling::Violated { story, .. } => Judged::Violated(story.join(" ")),
                 Ruling::Unknown(_) => Judged::Unknown,
-                Ruling::NotApplicable(why) => panic!("{} can't be judged: {why}", model.name),
+                Ruling::NotApplicable(why) => Judged::NotApplicable(why),
             }
         };
         Property::History(model.name, Arc::new(judge))

@@ -5,6 +5,9 @@
 //! the last one of each session is enough to look at, so a history of n accesses by k sessions
 //! takes n k steps (AWDIT, PLDI 2025).
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::views::{Edge, returns};
 use super::{Memory, Source};
 
@@ -95,7 +98,8 @@ impl Clocks {
     }
 }
 
-/// An order of all accesses that respects program order and some edges, if there is one.
+/// An order of all accesses that respects program order and some edges, if there is one; what was
+/// invoked first comes first where it may.
 pub fn sorted(memory: &Memory, edges: &[Edge]) -> Option<Vec<usize>> {
     let size = memory.accesses.len();
     let mut waits = vec![0_u32; size];
@@ -104,14 +108,15 @@ pub fn sorted(memory: &Memory, edges: &[Edge]) -> Option<Vec<usize>> {
         out[edge.from].push(edge.to);
         waits[edge.to] += 1;
     }
-    let mut ready = Vec::new();
+    let invoked = |access: usize| Reverse((memory.accesses[access].invoked, access));
+    let mut ready = BinaryHeap::new();
     for program in memory.programs() {
         let start = program.start;
         program.clone().skip(1).for_each(|access| waits[access] += 1);
-        ready.extend((start < program.end && waits[start] == 0).then_some(start));
+        ready.extend((start < program.end && waits[start] == 0).then(|| invoked(start)));
     }
     let mut order = Vec::with_capacity(size);
-    while let Some(access) = ready.pop() {
+    while let Some(Reverse((_, access))) = ready.pop() {
         order.push(access);
         let session = memory.accesses[access].session;
         let next = memory.accesses.get(access + 1).filter(|next| next.session == session);
@@ -119,7 +124,7 @@ pub fn sorted(memory: &Memory, edges: &[Edge]) -> Option<Vec<usize>> {
         for &to in out[access].iter().chain(next.iter()) {
             waits[to] -= 1;
             if waits[to] == 0 {
-                ready.push(to);
+                ready.push(invoked(to));
             }
         }
     }

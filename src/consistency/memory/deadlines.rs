@@ -13,28 +13,57 @@
 //! to precede an earlier one, or writes of one deadline precede each other in a circle. This is the
 //! saturation of Bouajjani et al. (POPL 2017) and Wei et al. (TPDS 2016), with numbers in place of
 //! a relation: n k log n steps for a session, in practice, where theirs is cubic.
+//!
+//! For processor consistency the sessions' orders have to agree on the writes to each key. What one
+//! of them forces, `forced` tells, and it is given to all of them in the next round.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::clock::Clocks;
+use super::views::{Because, Edge};
 use super::{Memory, Source};
 
 /// No deadline.
 const NEVER: u32 = u32::MAX;
 
-/// For each session an order of all accesses that explains its reads; `None` if some session has
-/// none. With clocks the order respects them; without, it respects program order.
-///
-/// With clocks, every access is ordered; without, all writes and the session's own reads.
-pub fn deadlines(memory: &Memory, clocks: Option<&Clocks>) -> Option<Vec<Vec<usize>>> {
-    let shared = Shared::new(memory, clocks);
+/// What the orders respect.
+#[derive(Clone, Copy, Debug)]
+pub enum Respect<'a> {
+    /// Program order, among all writes and the session's own reads.
+    Programs,
+    /// Causality, among all accesses.
+    Causality(&'a Clocks),
+    /// Program order and these edges between writes, with the clocks of both, among all writes and
+    /// the session's own reads.
+    Edges(&'a Clocks, &'a [Edge]),
+}
+
+/// For each session an order that explains its reads; `None` if some session has none.
+pub fn deadlines(memory: &Memory, respect: Respect<'_>) -> Option<Vec<Vec<usize>>> {
+    let shared = Shared::new(memory, respect);
     (0..memory.sessions).map(|session| Looker::new(&shared, session).order()).collect()
+}
+
+/// Which writes to a key must come before which others in some session's order; `None` if some
+/// session has none.
+pub fn forced(memory: &Memory, respect: Respect<'_>) -> Option<Vec<Edge>> {
+    let shared = Shared::new(memory, respect);
+    let mut edges = Vec::new();
+    for session in 0..memory.sessions {
+        let mut looker = Looker::new(&shared, session);
+        looker.saturate().ok()?;
+        edges.extend(looker.forced());
+    }
+    edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
+    edges.dedup_by_key(|edge| (edge.from, edge.to));
+    Some(edges)
 }
 
 /// What does not depend on who looks.
 struct Shared<'a> {
     memory: &'a Memory,
+    respect: Respect<'a>,
     clocks: Option<&'a Clocks>,
     programs: Vec<std::ops::Range<usize>>,
     /// For each key and session its writes, in program order.
@@ -44,7 +73,11 @@ struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn new(memory: &'a Memory, clocks: Option<&'a Clocks>) -> Self {
+    fn new(memory: &'a Memory, respect: Respect<'a>) -> Self {
+        let clocks = match respect {
+            Respect::Programs => None,
+            Respect::Causality(clocks) | Respect::Edges(clocks, _) => Some(clocks),
+        };
         let mut writes = vec![vec![Vec::new(); memory.sessions]; memory.keys.len()];
         let mut last_write = vec![None; memory.accesses.len()];
         let programs = memory.programs();
@@ -59,7 +92,7 @@ impl<'a> Shared<'a> {
                 last_write[access] = last;
             }
         }
-        Shared { memory, clocks, programs, writes, last_write }
+        Shared { memory, respect, clocks, programs, writes, last_write }
     }
 }
 
@@ -108,6 +141,12 @@ impl<'a> Looker<'a> {
                 self.lower(write, self.deadline[read])?;
             }
         }
+        if let Respect::Edges(..) = self.shared.respect {
+            let memory = self.shared.memory;
+            for write in self.own.clone().filter(|one| memory.accesses[*one].writes()) {
+                self.lower_past(write, self.deadline[write])?;
+            }
+        }
         self.queue.clear();
         self.queued.fill(false);
         let reads: Vec<usize> = self.reads.iter().flatten().copied().collect();
@@ -127,13 +166,34 @@ impl<'a> Looker<'a> {
 
     /// The writes that must come before the one that a read returned: of each session the last.
     fn rivals(&self, read: usize) -> impl Iterator<Item = usize> + '_ {
-        let (memory, at) = (self.shared.memory, self.deadline[read]);
-        let source = memory.sources[read];
-        self.shared.writes[memory.accesses[read].key].iter().filter_map(move |writes| {
+        let source = self.shared.memory.sources[read];
+        self.due(read).filter(move |write| Source::Write(*write) != source)
+    }
+
+    /// The writes of an own access's key that come before it, or are it: of each session the last.
+    fn due(&self, access: usize) -> impl Iterator<Item = usize> + '_ {
+        let (key, at) = (self.shared.memory.accesses[access].key, self.deadline[access]);
+        self.shared.writes[key].iter().filter_map(move |writes| {
             let due = |write: &usize| self.deadline[*write] <= at;
-            let last = writes.partition_point(due).checked_sub(1)?;
-            Some(writes[last]).filter(|write| Source::Write(*write) != source)
+            Some(writes[writes.partition_point(due).checked_sub(1)?])
         })
+    }
+
+    /// The order of writes to one key that the session's accesses force.
+    fn forced(&self) -> Vec<Edge> {
+        let memory = self.shared.memory;
+        let mut edges = Vec::new();
+        for access in self.own.clone() {
+            let to = match memory.sources[access] {
+                Source::Write(write) => write,
+                _ if memory.accesses[access].writes() => access,
+                _ => continue,
+            };
+            let because = Because::Overwritten { read: access };
+            let others = self.due(access).filter(|from| *from != to);
+            edges.extend(others.map(|from| Edge { from, to, because }));
+        }
+        edges
     }
 
     fn explain(&mut self, read: usize) -> Result<(), Impossible> {
@@ -161,10 +221,16 @@ impl<'a> Looker<'a> {
             return Ok(());
         }
         self.lower_back(write, by);
+        self.lower_past(write, by)
+    }
+
+    /// What precedes a write in other sessions must come before the session's access at a place,
+    /// and none of the session's from there on may precede it.
+    fn lower_past(&mut self, write: usize, by: u32) -> Result<(), Impossible> {
         let Some(clocks) = self.shared.clocks else { return Ok(()) };
         for session in 0..self.shared.programs.len() {
             let Some(last) = clocks.count(write, session).checked_sub(1) else { continue };
-            if session == self.session && last as u32 >= by {
+            if session == self.session && last as u32 >= by && !self.is_own(write) {
                 return Err(Impossible);
             }
             let last = self.shared.last_write[self.shared.programs[session].start + last];
@@ -199,7 +265,8 @@ impl<'a> Looker<'a> {
     fn sort(&mut self) -> Option<Vec<usize>> {
         let memory = self.shared.memory;
         let sees = |access: usize| {
-            self.shared.clocks.is_some() || memory.accesses[access].writes() || self.is_own(access)
+            let all = matches!(self.shared.respect, Respect::Causality(_));
+            all || memory.accesses[access].writes() || self.is_own(access)
         };
         let members: Vec<usize> = (0..memory.accesses.len()).filter(|a| sees(*a)).collect();
         let mut out: Vec<Vec<usize>> = vec![Vec::new(); memory.accesses.len()];
@@ -212,6 +279,9 @@ impl<'a> Looker<'a> {
             if memory.accesses[pair[0]].session == memory.accesses[pair[1]].session {
                 link(pair[0], pair[1]);
             }
+        }
+        if let Respect::Edges(_, edges) = self.shared.respect {
+            edges.iter().for_each(|edge| link(edge.from, edge.to));
         }
         for &read in members.iter().filter(|access| memory.accesses[**access].reads()) {
             let Source::Write(write) = memory.sources[read] else { continue };

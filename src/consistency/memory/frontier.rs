@@ -4,7 +4,8 @@
 //! To decide it is NP-complete even if no value is written twice (Gibbons and Korach, SIAM J. Comp.
 //! 1997), and takes n^k steps for k sessions. A read is taken as soon as its value is there. A
 //! value may only be overwritten when nobody has yet to read it; so where the sessions stand says
-//! all about the memory that matters, and no standing is searched twice. The call that was made
+//! all about the memory that matters, and no standing is searched twice. A fence is taken as soon
+//! as those are that it waits for. The call that was made
 //! first is tried first: where a system is nearly sequential, that finds an order at once.
 
 use std::collections::HashSet;
@@ -36,9 +37,19 @@ pub fn interleaving(memory: &Memory, programs: &[Vec<usize>], budget: u64) -> Se
             _ => {}
         }
     }
+    let mut waits = vec![0; memory.accesses.len()];
+    let mut takes_part = vec![false; memory.accesses.len()];
+    programs.iter().flatten().for_each(|access| takes_part[*access] = true);
+    let mut lets_go = vec![Vec::new(); memory.accesses.len()];
+    for &(giver, fence) in memory.grants.iter().filter(|(giver, _)| takes_part[*giver]) {
+        waits[fence] += 1;
+        lets_go[giver].push(fence);
+    }
     let mut walk = Walk {
         memory,
         programs,
+        waits,
+        lets_go,
         unread,
         unread_at_first,
         stands: vec![0; programs.len()],
@@ -52,6 +63,9 @@ pub fn interleaving(memory: &Memory, programs: &[Vec<usize>], budget: u64) -> Se
 struct Walk<'a> {
     memory: &'a Memory,
     programs: &'a [Vec<usize>],
+    /// For each fence how many others it waits for; and which others wait for it.
+    waits: Vec<u32>,
+    lets_go: Vec<Vec<usize>>,
     /// For each write how many have yet to read it.
     unread: Vec<u32>,
     unread_at_first: Vec<u32>,
@@ -106,12 +120,15 @@ impl Walk<'_> {
             for program in 0..self.programs.len() {
                 while let Some(access) = self.next(program) {
                     let one = &self.memory.accesses[access];
-                    let held = self.memory.sources[access] == self.held[one.key];
-                    match one.act {
-                        Act::Write => break,
-                        Act::Read if !held => break,
-                        _ => self.take(program),
+                    let is_ready = match one.act {
+                        Act::Write => false,
+                        Act::Read => self.memory.sources[access] == self.held[one.key],
+                        Act::Fence => self.waits[access] == 0,
+                    };
+                    if !is_ready {
+                        break;
                     }
+                    self.take(program);
                     again = true;
                 }
             }
@@ -123,11 +140,12 @@ impl Walk<'_> {
         let may = |program: &usize| {
             self.next(*program).is_some_and(|access| {
                 let one = &self.memory.accesses[access];
-                let unread = match self.held[one.key] {
+                // A fence may have no key.
+                let unread = || match self.held[one.key] {
                     Source::Write(write) => self.unread[write],
                     _ => self.unread_at_first[one.key],
                 };
-                one.writes() && unread == 0
+                one.writes() && unread() == 0
             })
         };
         let mut programs: Vec<usize> = (0..self.programs.len()).filter(may).collect();
@@ -144,6 +162,7 @@ impl Walk<'_> {
         self.stands[program] += 1;
         if one.act == Act::Fence {
             self.taken.push((program, Source::None));
+            self.lets_go[access].iter().for_each(|fence| self.waits[*fence] -= 1);
             return;
         }
         self.taken.push((program, self.held[one.key]));
@@ -161,6 +180,7 @@ impl Walk<'_> {
             let access = self.programs[program][self.stands[program] as usize];
             let one = &self.memory.accesses[access];
             if one.act == Act::Fence {
+                self.lets_go[access].iter().for_each(|fence| self.waits[*fence] += 1);
                 continue;
             }
             self.held[one.key] = held;

@@ -42,18 +42,27 @@ pub fn labelled_views(memory: &Memory, rule: Rule, agreed: bool) -> Views {
     Views { views: memory.lookers().map(view).collect(), agreed: groups }
 }
 
-/// The pairs of each session whose order is kept: by the rule, or because they touch one key.
+/// The pairs of each session whose order is kept, by the rule, or because they touch one key; but
+/// for those that others imply.
 fn kept(memory: &Memory, rule: Rule, sees: impl Fn(usize) -> bool) -> Vec<Edge> {
     let mut edges = Vec::new();
     for program in memory.programs() {
-        for from in program.clone().filter(|access| sees(*access)) {
+        let seen: Vec<usize> = program.filter(|access| sees(*access)).collect();
+        // What comes after each, from the last to the first.
+        let mut after: Vec<Vec<bool>> = vec![Vec::new(); seen.len()];
+        for (at, &from) in seen.iter().enumerate().rev() {
             let one = &memory.accesses[from];
-            let next = (from + 1..program.end).filter(|access| sees(*access)).filter(|next| {
-                let next = &memory.accesses[*next];
-                let one_key = one.key == next.key && one.act != Act::Fence;
-                rule(one, next) || (one_key && next.act != Act::Fence)
-            });
-            edges.extend(next.map(|to| Edge { from, to, because: Because::Program }));
+            let mut later = vec![false; seen.len()];
+            for (next, &to) in seen.iter().enumerate().skip(at + 1) {
+                let two = &memory.accesses[to];
+                let one_key = one.key == two.key && one.act != Act::Fence && two.act != Act::Fence;
+                if !later[next] && (one_key || rule(one, two)) {
+                    edges.push(Edge { from, to, because: Because::Program });
+                    later[next] = true;
+                    later.iter_mut().zip(&after[next]).for_each(|(one, two)| *one |= two);
+                }
+            }
+            after[at] = later;
         }
     }
     edges
@@ -101,22 +110,19 @@ pub enum Synchronised {
     Holds,
     /// It is not.
     Violated,
-    /// That takes the solver.
-    Open,
+    /// The budget ran out.
+    Spent,
 }
 
 /// Finds out whether what synchronises is sequentially consistent.
 pub fn synchronisation(memory: &Memory, budget: u64) -> Synchronised {
-    if !memory.grants.is_empty() {
-        return Synchronised::Open;
-    }
     let special = memory.special();
     let program = |program: std::ops::Range<usize>| program.filter(|one| special[*one]).collect();
     let programs: Vec<Vec<usize>> = memory.programs().into_iter().map(program).collect();
     match interleaving(memory, &programs, budget) {
         Search::Order(_) => Synchronised::Holds,
         Search::None => Synchronised::Violated,
-        Search::Spent => Synchronised::Open,
+        Search::Spent => Synchronised::Spent,
     }
 }
 

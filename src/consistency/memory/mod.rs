@@ -23,7 +23,7 @@ mod story;
 mod views;
 
 pub use clock::{Clocks, sorted};
-pub use deadlines::deadlines;
+pub use deadlines::{Respect, deadlines, forced};
 pub use frontier::{Search, interleaving};
 pub use labels::{Rule, Synchronised, hidden_from, labelled_views, synchronisation, synchronised};
 pub use shrink::{Core, shrink};
@@ -313,6 +313,38 @@ impl Memory {
             ..*self
         };
         (memory, old)
+    }
+
+    /// The calls that the accesses are: indices into the history.
+    pub fn calls(&self) -> Vec<usize> {
+        let mut calls: Vec<usize> = self.accesses.iter().map(|one| one.call).collect();
+        calls.sort_unstable();
+        calls.dedup();
+        calls
+    }
+
+    /// The same reads and writes as those of other sessions: of the old one and the new number of
+    /// each, session by session. Nothing synchronises any more.
+    pub fn moved(&self, order: &[usize], session: impl Fn(usize) -> usize) -> Memory {
+        let mut new = vec![usize::MAX; self.accesses.len()];
+        order.iter().enumerate().for_each(|(now, before)| new[*before] = now);
+        let moved = |before: &usize| {
+            let session = session(*before);
+            Access { session, acquires: false, releases: false, ..self.accesses[*before].clone() }
+        };
+        let accesses: Vec<Access> = order.iter().map(moved).collect();
+        let source = |before: &usize| match self.sources[*before] {
+            Source::Write(write) => Source::Write(new[write]),
+            other => other,
+        };
+        Memory {
+            sessions: accesses.iter().map(|one| one.session + 1).max().unwrap_or(0),
+            accesses,
+            sources: order.iter().map(source).collect(),
+            keys: self.keys.clone(),
+            values: self.values.clone(),
+            ..Memory::default()
+        }
     }
 
     /// The accesses of each session, as a range.

@@ -22,6 +22,7 @@ pub struct Core {
 /// weighed by the size of what it is asked about.
 pub fn shrink(memory: &Memory, budget: u64, violates: impl FnMut(&Memory) -> bool) -> Core {
     let mut shrinking = Shrinking { memory: memory.clone(), left: budget, violates, minimal: true };
+    shrinking.one_key();
     shrinking.by(|memory, access| memory.accesses[access].session, false);
     shrinking.in_time();
     shrinking.by(|memory, access| memory.accesses[access].key, false);
@@ -72,6 +73,18 @@ impl<V: FnMut(&Memory) -> bool> Shrinking<V> {
             self.memory = rest;
         }
         violated
+    }
+
+    /// Keeps one key, if one by itself violates the model and there are few.
+    fn one_key(&mut self) {
+        for key in 0..self.memory.keys.len().min(20) {
+            let gone: Vec<bool> = (0..self.memory.accesses.len())
+                .map(|access| !self.memory.touches(access, key))
+                .collect();
+            if self.without(&gone) {
+                return;
+            }
+        }
     }
 
     /// Cuts off the end, then the beginning, by halves.

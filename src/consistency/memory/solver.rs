@@ -8,9 +8,13 @@
 //! * What views agree on, one tells the other.
 //!
 //! For a view whose reads are of one session that is complete: no contradiction means that there is
-//! an order (tested against the definitions). For what views have to agree on it is not, and where
-//! two writes may still come either way, both are tried, within a budget. Orders are bit matrices,
-//! so this is for histories of some hundreds of accesses; faster judges stand beside it.
+//! an order (tested against the definitions). For what views have to agree on it is not: where two
+//! writes may still come either way, first the order of invocations is tried for all of them at
+//! once; then both ways for one after the other, within a budget.
+//!
+//! Each view's order is its transitive closure, a row of bits forwards and one backwards for each
+//! access; both are kept up as edges are added, and what is forced is read off 64 at a time. So
+//! this is for histories of some thousands of accesses; faster judges stand beside it.
 
 use super::story::{self, Clash};
 use super::views::{Because, Edge, Mode, Views};
@@ -27,17 +31,33 @@ pub enum Found {
     Spent,
 }
 
+/// The most accesses for which both ways are tried.
+const BRANCHES: usize = 600;
+
 /// Solves the views of a model within so many steps: an edge that is new costs as many steps as its
 /// view has members.
 pub fn solve(memory: &Memory, views: &Views, budget: u64) -> Found {
     let keys = memory.writes_by_key();
-    let graphs = views.views.iter().map(|view| Graph::new(memory, &view.members)).collect();
-    let mut solver = Solver { memory, views, keys: &keys, graphs, left: budget, stamp: 0 };
-    match solver.begin().and_then(|()| solver.branch()) {
+    let graphs: Vec<Graph> =
+        views.views.iter().map(|view| Graph::new(memory, &view.members)).collect();
+    let of_view = |graph| keys.iter().map(|of_key| Graph::bits(graph, of_key)).collect();
+    let writes: Vec<Vec<Vec<u64>>> = graphs.iter().map(of_view).collect();
+    let (keys, writes) = (&keys[..], &writes[..]);
+    let mut solver = Solver { memory, views, keys, writes, graphs, left: budget, stamp: 0 };
+    match solver.begin().and_then(|()| solver.settle()) {
         Ok(orders) => Found::Orders(orders),
         Err(Stop::Refuted(story)) => Found::Contradiction(story),
         Err(Stop::Spent) => Found::Spent,
     }
+}
+
+/// The places of the bits that are set.
+fn ones(row: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    row.iter().enumerate().flat_map(|(word, bits)| {
+        let rest = |bits: u64| (bits != 0).then_some(bits);
+        let bits = std::iter::successors(rest(*bits), move |bits| rest(bits & (bits - 1)));
+        bits.map(move |bits| 64 * word + bits.trailing_zeros() as usize)
+    })
 }
 
 /// Why the solver stops.
@@ -53,8 +73,9 @@ pub(super) struct Graph {
     /// For each access its place among the members.
     place: Vec<usize>,
     words: usize,
-    /// For each member a row of bits: what comes after it.
+    /// For each member two rows of bits: what comes after it, and what comes before.
     after: Vec<u64>,
+    before: Vec<u64>,
     /// What was added, with the moment at which it was.
     pub(super) edges: Vec<(usize, Edge)>,
 }
@@ -64,8 +85,19 @@ impl Graph {
         let mut place = vec![usize::MAX; memory.accesses.len()];
         members.iter().enumerate().for_each(|(at, access)| place[*access] = at);
         let words = members.len().div_ceil(64);
-        let after = vec![0; words * members.len()];
-        Graph { members: members.to_vec(), place, words, after, edges: Vec::new() }
+        let (after, before) = (vec![0; words * members.len()], vec![0; words * members.len()]);
+        Graph { members: members.to_vec(), place, words, after, before, edges: Vec::new() }
+    }
+
+    /// A row of bits for some accesses, as far as they are seen.
+    fn bits(&self, accesses: &[usize]) -> Vec<u64> {
+        let mut bits = vec![0; self.words];
+        for place in accesses.iter().map(|access| self.place[*access]) {
+            if place != usize::MAX {
+                bits[place / 64] |= 1 << (place % 64);
+            }
+        }
+        bits
     }
 
     fn sees(&self, access: usize) -> bool {
@@ -78,17 +110,42 @@ impl Graph {
         self.after[from * self.words + to / 64] >> (to % 64) & 1 == 1
     }
 
+    /// Adds an edge that is new: what comes before it comes before all that comes after it.
     fn add(&mut self, stamp: usize, edge: Edge) {
         let (from, to) = (self.place[edge.from], self.place[edge.to]);
-        let mut gained = self.after[to * self.words..(to + 1) * self.words].to_vec();
+        let mut gained = self.row(&self.after, to).to_vec();
         gained[to / 64] |= 1 << (to % 64);
-        for member in 0..self.members.len() {
-            let row = member * self.words;
-            if member == from || self.after[row + from / 64] >> (from % 64) & 1 == 1 {
-                gained.iter().enumerate().for_each(|(word, bits)| self.after[row + word] |= bits);
+        let mut earlier = self.row(&self.before, from).to_vec();
+        earlier[from / 64] |= 1 << (from % 64);
+        let words = self.words;
+        let spread = |rows: &mut [u64], onto: &[u64], bits: &[u64], sign: usize| {
+            for row in ones(onto).map(|member| member * words) {
+                // What has the sign has all of it already.
+                if rows[row + sign / 64] >> (sign % 64) & 1 == 0 {
+                    rows[row..row + words]
+                        .iter_mut()
+                        .zip(bits)
+                        .for_each(|(row, bits)| *row |= bits);
+                }
             }
-        }
+        };
+        spread(&mut self.after, &earlier, &gained, to);
+        spread(&mut self.before, &gained, &earlier, from);
         self.edges.push((stamp, edge));
+    }
+
+    fn row<'a>(&self, rows: &'a [u64], member: usize) -> &'a [u64] {
+        &rows[member * self.words..(member + 1) * self.words]
+    }
+
+    /// The accesses, of these members, that come before one and are not known to come before
+    /// another.
+    fn news(&self, rows: &[u64], of: &[u64], one: usize, other: usize) -> Vec<usize> {
+        let (one, other) = (self.place[one], self.place[other]);
+        let rows = of.iter().zip(self.row(rows, one)).zip(self.row(rows, other));
+        let mut news: Vec<u64> = rows.map(|((of, one), other)| of & one & !other).collect();
+        news[other / 64] &= !(1 << (other % 64));
+        ones(&news).map(|member| self.members[member]).collect()
     }
 
     /// How many members come after this one.
@@ -120,6 +177,8 @@ struct Solver<'a> {
     memory: &'a Memory,
     views: &'a Views,
     keys: &'a [Vec<usize>],
+    /// For each view and key a row of bits: which members write the key.
+    writes: &'a [Vec<Vec<u64>>],
     graphs: Vec<Graph>,
     left: u64,
     stamp: usize,
@@ -210,25 +269,29 @@ impl Solver<'_> {
         }
         for &read in &view.reads {
             let Source::Write(write) = self.memory.sources[read] else { continue };
-            for other in self.others(number, read) {
-                if graph.before(other, read) && !graph.before(other, write) {
-                    let because = Because::Overwritten { read };
-                    forced.push(Edge { from: other, to: write, because });
-                }
-                if graph.before(write, other) && !graph.before(read, other) {
-                    forced.push(Edge { from: read, to: other, because: Because::Fresh });
-                }
-            }
+            let of_key = &self.writes[number][self.memory.accesses[read].key];
+            let because = Because::Overwritten { read };
+            let earlier = graph.news(&graph.before, of_key, read, write);
+            forced.extend(earlier.into_iter().map(|from| Edge { from, to: write, because }));
+            let later = graph.news(&graph.after, of_key, write, read);
+            let because = Because::Fresh;
+            forced.extend(later.into_iter().map(|to| Edge { from: read, to, because }));
         }
         forced
+    }
+
+    /// The views that have to agree on a group: those that see all of it, and place their reads.
+    fn lookers(&self, group: &[usize]) -> Vec<usize> {
+        let sees = |view: &usize| group.iter().all(|access| self.graphs[*view].sees(*access));
+        let views =
+            (0..self.graphs.len()).filter(|view| self.views.views[*view].mode == Mode::Placed);
+        views.filter(sees).collect()
     }
 
     fn forced_by_others(&self) -> Vec<(usize, Edge)> {
         let mut forced = Vec::new();
         for group in &self.views.agreed {
-            let lookers: Vec<usize> = (0..self.graphs.len())
-                .filter(|view| group.iter().all(|access| self.graphs[*view].sees(*access)))
-                .collect();
+            let lookers = self.lookers(group);
             for (&from, &to) in pairs(group).filter(|_| lookers.len() > 1) {
                 let known = |view: &&usize| self.graphs[**view].before(from, to);
                 let Some(&told) = lookers.iter().find(known) else { continue };
@@ -240,12 +303,56 @@ impl Solver<'_> {
         forced
     }
 
-    /// Settles what views have to agree on, one way or the other.
+    /// Settles what views have to agree on: first all at once, in the order of invocations where
+    /// nothing else is known; if that fails, one after the other.
+    fn settle(&mut self) -> Result<Vec<Vec<usize>>, Stop> {
+        self.saturate()?;
+        let mut guess = self.clone();
+        if guess.guess().is_ok() {
+            return Ok(guess.orders());
+        }
+        match self.memory.accesses.len() > BRANCHES {
+            true => Err(Stop::Spent),
+            false => self.branch(),
+        }
+    }
+
+    fn guess(&mut self) -> Result<(), Stop> {
+        for group in &self.views.agreed {
+            let Some(&view) = self.lookers(group).first() else { continue };
+            for pair in self.sorted(group, view).windows(2) {
+                self.add(view, Edge { from: pair[0], to: pair[1], because: Because::Supposed })?;
+            }
+            self.saturate()?;
+        }
+        Ok(())
+    }
+
+    fn orders(&self) -> Vec<Vec<usize>> {
+        let views = self.views.views.iter().zip(&self.graphs);
+        views.map(|(view, graph)| graph.order(&view.reads)).collect()
+    }
+
+    /// The accesses of a group in an order that a view allows.
+    fn sorted(&self, group: &[usize], view: usize) -> Vec<usize> {
+        let graph = &self.graphs[view];
+        let members = graph.bits(group);
+        let mut sorted: Vec<(u32, u64, usize)> = group
+            .iter()
+            .map(|access| {
+                let before = graph.row(&graph.before, graph.place[*access]).iter().zip(&members);
+                let before = before.map(|(row, members)| (row & members).count_ones()).sum();
+                (before, self.memory.accesses[*access].invoked, *access)
+            })
+            .collect();
+        sorted.sort_unstable();
+        sorted.into_iter().map(|(.., access)| access).collect()
+    }
+
     fn branch(&mut self) -> Result<Vec<Vec<usize>>, Stop> {
         self.saturate()?;
         let Some((view, first, second)) = self.unsettled() else {
-            let views = self.views.views.iter().zip(&self.graphs);
-            return Ok(views.map(|(view, graph)| graph.order(&view.reads)).collect());
+            return Ok(self.orders());
         };
         let suppose = |from, to| Edge { from, to, because: Because::Supposed };
         let mut other = self.clone();
@@ -272,20 +379,11 @@ impl Solver<'_> {
     /// Two neighbours whose order is still open.
     fn unsettled(&self) -> Option<(usize, usize, usize)> {
         for group in &self.views.agreed {
-            let sees = |graph: &Graph| group.iter().all(|access| graph.sees(*access));
-            let Some(view) = self.graphs.iter().position(sees) else { continue };
-            let graph = &self.graphs[view];
-            let mut sorted: Vec<(usize, u64, usize)> = group
-                .iter()
-                .map(|to| {
-                    let before = group.iter().filter(|from| graph.before(**from, *to)).count();
-                    (before, self.memory.accesses[*to].invoked, *to)
-                })
-                .collect();
-            sorted.sort_unstable();
-            let open = sorted.windows(2).find(|pair| !graph.before(pair[0].2, pair[1].2));
-            if let Some(pair) = open {
-                return Some((view, pair[0].2, pair[1].2));
+            let Some(&view) = self.lookers(group).first() else { continue };
+            let sorted = self.sorted(group, view);
+            let known = |pair: &&[usize]| !self.graphs[view].before(pair[0], pair[1]);
+            if let Some(pair) = sorted.windows(2).find(known) {
+                return Some((view, pair[0], pair[1]));
             }
         }
         None

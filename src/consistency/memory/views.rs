@@ -80,7 +80,7 @@ pub struct View {
 pub struct Views {
     /// The views.
     pub views: Vec<View>,
-    /// Sets of accesses that have one order in all views that see them.
+    /// Sets of accesses that have one order in all views that see them and place their reads.
     pub agreed: Vec<Vec<usize>>,
 }
 
@@ -150,7 +150,8 @@ pub fn confirms(memory: &Memory, views: &Views, orders: &[Vec<usize>]) -> Result
                 return Err(format!("{} does not explain access {access}", view.title));
             }
         }
-        for (group, agreed) in views.agreed.iter().zip(&mut agreement) {
+        let is_placed = view.mode == Mode::Placed;
+        for (group, agreed) in views.agreed.iter().zip(&mut agreement).filter(|_| is_placed) {
             let mut sorted = group.clone();
             sorted.retain(|access| place[*access] != usize::MAX);
             sorted.sort_by_key(|access| place[*access]);
