@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use seedbed::engine::trace::{Replayed, replay};
-use seedbed::engine::turning::point_of_no_return;
+use seedbed::engine::turning::{STATES_MAX, drawn as explained, point_of_no_return};
 use seedbed::engine::verify::Examiner;
 use seedbed::protocol::{Input, NodeId, Outbox};
 use seedbed::report::diagram::{Diagram, Fate, diagram};
@@ -46,9 +46,9 @@ fn there_is_no_way_back_once_the_message_is_on_its_way() {
     let found = replayed(&setup, &["start", UNRELATED, BAD[0], "n0 gets 7 from n2", BAD[1]]);
     assert!(found.violation.is_some());
     // Losses may save it, but a fault is nothing to rely on.
-    assert_eq!(point_of_no_return(&found.path, &Examiner::new(&setup)), Some(2));
+    assert_eq!(point_of_no_return(&found.path, &Examiner::new(&setup), STATES_MAX), Some(2));
     let sound = replayed(&setup, &["start", UNRELATED]);
-    assert_eq!(point_of_no_return(&sound.path, &Examiner::new(&setup)), None);
+    assert_eq!(point_of_no_return(&sound.path, &Examiner::new(&setup), STATES_MAX), None);
 }
 
 fn drawn(steps: &[&str]) -> Diagram {

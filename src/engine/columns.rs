@@ -1,11 +1,12 @@
 //! One fault kind at a time: a scenario with all other fault budgets at zero, clocks that agree and
 //! links that keep their order, unless that is the very kind.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::protocol::{Checkable, Protocol};
+use crate::protocol::{Checkable, NodeId, Protocol};
 use crate::world::{Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
 
 use super::check::{self, CheckOptions, Verdict};
@@ -109,10 +110,9 @@ impl Fault {
             Fault::Duplication => set(&mut faults.duplicates, duplicates),
             Fault::Split | Fault::Isolate | Fault::OneWay | Fault::Bridge | Fault::Ring => {
                 cuts.extend(self.cut());
-                let nodes = u8::try_from(numbers.nodes).expect("numbers are validated");
-                // What cuts nothing among so few nodes is no partition.
-                let cuts_some = Cut::all(&cuts, nodes).into_iter().any(|cut| cuts_off(cut, nodes));
-                set(&mut faults.partitions, if cuts_some { partitions } else { 0 })
+                // Among few nodes a kind may cut nothing.
+                let some = !Cut::all(&cuts, nodes_of(numbers)).is_empty();
+                set(&mut faults.partitions, if some { partitions } else { 0 })
             }
             Fault::Pause => set(&mut faults.pauses, pauses),
             Fault::Crash => set(&mut faults.crashes, crashes),
@@ -130,6 +130,19 @@ impl Fault {
             Fault::Jump => set(&mut faults.jumps, if numbers.jump > 0 { jumps } else { 0 }),
         };
         (budget > 0).then(|| Numbers { faults, cuts, skew, drift, ..numbers.clone() })
+    }
+
+    /// Whether the world with this kind of fault alone is part of the one with all budgets. The
+    /// kinds of partition that a scenario draws together need not be all, and each is tried alone.
+    pub fn is_part_of(self, numbers: &Numbers) -> bool {
+        let nodes = nodes_of(numbers);
+        let blocked = |cut: &Cut| -> Vec<bool> {
+            let pairs = NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b)));
+            pairs.map(|(from, to)| cut.blocks(nodes, from, to)).collect()
+        };
+        let together: BTreeSet<_> = Cut::all(&numbers.cuts, nodes).iter().map(blocked).collect();
+        let ours = Cut::all(self.cut().as_slice(), nodes);
+        ours.iter().all(|cut| together.contains(&blocked(cut)))
     }
 
     fn cut(self) -> Option<CutKind> {
@@ -155,10 +168,8 @@ fn set(field: &mut u32, to: u32) -> u32 {
     to
 }
 
-fn cuts_off(cut: Cut, nodes: u8) -> bool {
-    use crate::protocol::NodeId;
-    let pairs = NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b)));
-    pairs.into_iter().any(|(from, to)| cut.blocks(nodes, from, to))
+fn nodes_of(numbers: &Numbers) -> u8 {
+    u8::try_from(numbers.nodes).expect("numbers are validated")
 }
 
 /// How much to do for a column.
@@ -204,6 +215,10 @@ pub struct Sampled {
     pub runs: u64,
     /// Runs in which the fault changed how some call ended.
     pub mattered: u64,
+    /// Runs that broke nothing, and in which not everything was judged.
+    pub undecided: u64,
+    /// What was open in the first of them.
+    pub open: Option<String>,
     /// The first run that broke something.
     pub broken: Option<BrokenCell>,
 }
@@ -260,6 +275,8 @@ pub fn sample<P: Protocol>(
         if run.violation.is_some() {
             return Some((sampled, Some((seed, run))));
         }
+        sampled.undecided += u64::from(run.undecided.is_some());
+        sampled.open = sampled.open.or(run.undecided);
         let changed = if ambient {
             host(&calm, seed).outcomes != run.outcomes
         } else {
