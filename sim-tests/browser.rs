@@ -22,15 +22,14 @@ fn shows(text: &str) -> String {
     format!("document.body.innerText.includes({})", json!(text))
 }
 
+fn seedbed(args: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_seedbed")).args(args).output().expect("seedbed runs")
+}
+
 fn made_page(folder: &Path) -> PathBuf {
     let out = folder.display().to_string();
     let scenarios = ["abd/no-write-back", "abd/volatile"];
-    let ran = Command::new(env!("CARGO_BIN_EXE_seedbed"))
-        .arg("run")
-        .args(scenarios)
-        .args(["--seeds", "0..5", "--out", &out])
-        .output()
-        .expect("seedbed runs");
+    let ran = seedbed(&["run", scenarios[0], scenarios[1], "--seeds", "0..5", "--out", &out]);
     assert!(ran.status.code().is_some_and(|code| code != 2), "{ran:?}");
     folder.join("guarantees.html")
 }
@@ -61,7 +60,7 @@ fn looks_at_the_page(browser: &mut Browser, page: &Path) -> Result<(), String> {
     browser
         .sees("a drawing that has room", &format!("{size}.height > 200 && {size}.width > 300"))?;
     browser.sees("what is broken", "document.querySelector('aside svg .verdict')")?;
-    browser.sees("the command", &shows("seedbed check abd/volatile"))?;
+    browser.sees("the command", &shows("seedbed replay abd-volatile-crash.json"))?;
     browser.presses("Escape", 27);
     browser.sees("the panel closed again", &format!("{panel}.hidden"))
 }
@@ -73,6 +72,13 @@ fn the_page_works_from_a_file() {
     let text = std::fs::read_to_string(&page).expect("it was written");
     let mut browser = Browser::start();
     looks_at_the_page(&mut browser, &page).expect("the page works");
+    browser.click(CELL).expect("the panel opens again");
+    let link = "document.querySelector('aside a[download]').href.split(',')[1]";
+    let saved = browser.value(&format!("decodeURIComponent({link})"));
+    let trace = folder.path().join("saved.json");
+    std::fs::write(&trace, saved.as_str().expect("a file")).expect("it can be written");
+    let replayed = seedbed(&["replay", &trace.display().to_string()]);
+    assert!(replayed.status.success(), "what the page offers to save is a trace: {replayed:?}");
     for (part, broken, noticed) in [
         ("const rows = data.rows.filter(matches)", "const rows = []", "both scenarios"),
         ("box.hidden = !cell", "box.hidden = false", "a closed panel"),
@@ -83,7 +89,7 @@ fn the_page_works_from_a_file() {
         ("box.hidden = !cell", "box.hidden = true", "the panel"),
         ("data.drawings[cell.drawing]", "''", "every step drawn"),
         ("aside .draw svg{", "aside .draw svg{height:20px;", "a drawing that has room"),
-        ("seedbed check ${scenario}", "", "the command"),
+        ("seedbed replay ${name}", "", "the command"),
         ("event.key === 'Escape'", "false", "the panel closed again"),
     ] {
         assert!(text.contains(part), "the page has no {part}");

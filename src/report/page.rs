@@ -1,8 +1,9 @@
 //! The guarantee matrix as one page of HTML: it works from a file, with no network.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::engine::columns::Fault;
+use crate::engine::trace::VERSION;
 use crate::world::Numbers;
 
 use super::matrix::{Cell, Row};
@@ -25,7 +26,6 @@ pub fn page(
                 let drawing = drawing.unwrap_or_default();
                 let known = drawings.iter().position(|known| *known == drawing);
                 shown["drawing"] = json!(known.unwrap_or(drawings.len()));
-                shown["settings"] = settings(&broken.numbers);
                 if known.is_none() {
                     drawings.push(drawing);
                 }
@@ -38,18 +38,7 @@ pub fn page(
         }));
     }
     let faults = Fault::ALL.map(Fault::name);
-    let data = json!({ "faults": faults, "rows": lines, "drawings": drawings });
+    let data = json!({ "version": VERSION, "faults": faults, "rows": lines, "drawings": drawings });
     // Within a script element only `</` could end it.
     PAGE.replacen("DATA", &data.to_string().replace("</", "<\\/"), 1)
-}
-
-/// What `--set` takes to make a world with these numbers, the scale left out.
-fn settings(numbers: &Numbers) -> Value {
-    let text = serde_json::to_value(numbers).expect("plain values");
-    let fields = text.as_object().expect("numbers are a table").iter();
-    let set = fields.filter(|(key, _)| *key != "scale").map(|(key, value)| match value {
-        Value::String(word) => format!("{key}={word}"),
-        _ => format!("{key}={value}"),
-    });
-    set.collect::<Vec<_>>().into()
 }
