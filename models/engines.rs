@@ -5,6 +5,7 @@ mod checking;
 mod compact;
 mod explaining;
 mod lifting;
+mod regressions;
 mod resting;
 mod shrinking;
 mod simulating;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Checkable, NodeId, Protocol};
 use crate::world::{Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
@@ -12,12 +12,13 @@ use crate::world::{Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
 use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::lift;
-use super::shrink::{self, ShrinkOptions};
+use super::shrink::{self, Broken, ShrinkOptions};
 use super::simulate::Run;
 use super::trace::replay;
+use super::verify::Violation;
 
 /// The kinds of fault: the columns of the matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Nothing goes wrong, and links keep their order.
@@ -194,7 +195,7 @@ pub enum Exhausted {
 }
 
 /// A broken cell's evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenCell {
     /// The property.
     pub property: String,
@@ -243,9 +244,12 @@ pub fn exhaust<P: Checkable>(
             // A path over links that keep their order is one of the scenario's own world, where
             // deliveries that change nothing are no steps.
             let followed = follow::follow(&plain, &words, numbers.clients);
-            let same = followed.violation.is_some_and(|v| v.property == violation.property);
-            let trace = if same { followed.trace } else { words };
-            let (property, reason) = (violation.property, violation.reason);
+            let same = followed.violation.filter(|v| v.property == violation.property);
+            let (violation, trace) = match same {
+                Some(same) => (same, followed.trace),
+                None => (violation, words),
+            };
+            let Violation { property, reason } = violation;
             Exhausted::Breaks(BrokenCell { property, reason, trace, numbers, seed: None })
         }
     }
@@ -303,19 +307,17 @@ pub fn shrunk_evidence<P: Checkable>(
     let plain = build(&numbers);
     let trace = follow::follow(&plain, &raw, numbers.clients).trace;
     let options = ShrinkOptions { steps_max: 100_000, states_max: 0 };
-    let cell = |trace: Vec<String>, numbers: Numbers| BrokenCell {
-        property: violation.property.clone(),
-        reason: violation.reason.clone(),
-        trace,
-        numbers,
-        seed: Some(seed),
+    let cell = |violation: Violation, trace: Vec<String>, numbers: Numbers| {
+        let Violation { property, reason } = violation;
+        BrokenCell { property, reason, trace, numbers, seed: Some(seed) }
     };
     match shrink::shrink(build, &numbers, &trace, nodes_min, options) {
         Ok(found) if found.smallest.violation.property == violation.property => {
-            let smallest = words(&found.smallest.actions);
-            debug_assert!(replay(&build(&found.smallest.numbers), &smallest).is_ok());
-            Some(cell(smallest, found.smallest.numbers))
+            let Broken { numbers, actions, violation } = found.smallest;
+            let smallest = words(&actions);
+            debug_assert!(replay(&build(&numbers), &smallest).is_ok());
+            Some(cell(violation, smallest, numbers))
         }
-        _ => Some(cell(raw, numbers)),
+        _ => Some(cell(violation, raw, numbers)),
     }
 }

@@ -8,6 +8,7 @@ pub mod follow;
 pub mod lift;
 pub mod progress;
 pub mod regressions;
+mod rename;
 pub mod shrink;
 pub mod simulate;
 pub mod trace;

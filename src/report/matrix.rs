@@ -2,13 +2,13 @@
 //! what is known of the two together. `run` fills it; the README, `guarantees.json` and the page
 //! show it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::columns::{BrokenCell, ColumnOptions, Exhausted, Fault, Sampled};
 use crate::engine::{Engines, regressions};
 
 /// What is known of a scenario under one kind of fault alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Cell {
     /// Every interleaving of the small world was tried, and nothing breaks.
@@ -114,14 +114,14 @@ impl Cell {
 }
 
 /// One scenario's row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The scenario.
     pub scenario: String,
     /// What it shows.
-    pub about: &'static str,
+    pub about: String,
     /// The property that it is there to break.
-    pub breaks: Option<&'static str>,
+    pub breaks: Option<String>,
     /// The regression file of its shortest trace.
     pub regression: Option<String>,
     /// A cell for each kind of fault.
@@ -136,7 +136,8 @@ impl Row {
         let name = regressions::file_name(card.name);
         let file = |_| format!("reports/{}/{name}", regressions::FOLDER);
         let regression = breaks.filter(|_| scenario.checkable()).map(file);
-        Row { scenario: card.name.to_owned(), about: card.about, breaks, regression, cells }
+        let (scenario, about) = (card.name.to_owned(), card.about.to_owned());
+        Row { scenario, about, breaks: breaks.map(str::to_owned), regression, cells }
     }
 }
 

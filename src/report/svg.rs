@@ -109,7 +109,9 @@ impl<'a> Sheet<'a> {
     }
 
     fn bottom(&self) -> f64 {
-        self.y[self.y.len() - 1] + 14.0
+        let last = self.y.len() - 1;
+        let gap = if self.diagram.no_return == Some(last) { GAP } else { 0.0 };
+        self.y[last] + 14.0 + gap
     }
 
     fn node(&self, node: usize) -> f64 {

@@ -3,4 +3,6 @@
 pub mod dsm;
 pub mod lazy_release;
 pub mod pram;
-pub mod views;
+#[cfg(test)]
+mod second_opinion;
+pub mod variables;
