@@ -115,19 +115,25 @@ fn fenced<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     blocks.map(|rest| rest.split_once("```").expect("a block has an end").0).collect()
 }
 
-/// A program with the lines of a block that begin with `-` replaced by those that begin with `+`.
+/// A program with the lines of a block that begin with `-` replaced by those that begin with `+`;
+/// what begins with neither says where the next ones go.
 fn mended(program: &str, diff: &str) -> String {
-    let (mut text, mut after) = (program.to_owned(), String::new());
+    const GONE: &str = "\u{0}";
+    let (mut text, mut place) = (program.to_owned(), String::new());
     for line in diff.lines() {
         let (sign, line) = line.split_at(1);
+        let line = format!("{line}\n");
+        assert!(sign == "+" || text.contains(&line), "the program has no line {line}");
         match sign {
-            "+" => text = text.replacen(&after, &format!("{after}{line}\n"), 1),
-            "-" => text = text.replacen(&format!("{line}\n"), "\u{0}", 1),
+            "-" if place == GONE => text = text.replacen(&line, "", 1),
+            "-" => text = text.replacen(&line, GONE, 1),
+            "+" if place == GONE => text = text.replacen(GONE, &line, 1),
+            "+" => text = text.replacen(&place, &format!("{place}{line}"), 1),
             _ => {}
         }
-        after = if sign == "-" { "\u{0}".to_owned() } else { format!("{line}\n") };
+        place = if sign == "-" { GONE.to_owned() } else { line };
     }
-    text.replace('\u{0}', "")
+    text
 }
 
 /// From the empty crate of `docs/ci.md` to one that is mended, and kept from regressing.

@@ -34,6 +34,7 @@ enum Event {
 use Event::{Acquire, Read, Release, Write};
 
 type Programs = Vec<Vec<Event>>;
+type Opinion = fn(&Programs) -> bool;
 
 /// Whether one order of all accesses, with each program's in its own order, explains every read. A
 /// read is taken as soon as it is true: it changes nothing, so it never has to wait.
@@ -273,7 +274,7 @@ fn judged(model: &str, programs: &Programs) -> bool {
 #[test]
 fn both_say_the_same_of_random_histories() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let opinions: [(&str, bool, fn(&Programs) -> bool); 3] = [
+    let opinions: [(&str, bool, Opinion); 3] = [
         ("pram", false, is_pipelined),
         ("sequential", false, |programs| explains(programs)),
         ("lazy-release", true, is_lazily_released),
