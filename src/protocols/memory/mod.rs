@@ -3,6 +3,5 @@
 pub mod dsm;
 pub mod lazy_release;
 pub mod pram;
-#[cfg(test)]
 mod second_opinion;
 pub mod variables;
