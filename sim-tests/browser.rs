@@ -166,7 +166,7 @@ fn sees_step(browser: &mut Browser, n: usize, trace: &[String]) -> Result<(), St
     browser.sees("from where it had to be", "document.querySelector('svg.sd .turn')")
 }
 
-/// From the trace's end to its start, and forth through the choices; back by keys, forth by a click.
+/// From the trace's end to its start, forth through the choices, back by keys, forth by a click.
 fn follows(browser: &mut Browser, url: &str, trace: &[String]) -> Result<(), String> {
     let last = trace.len() - 1;
     browser.open(url);

@@ -111,7 +111,8 @@ fn a_users_crate_builds_with_and_without_madsim() {
 
 /// What stands in the fenced blocks of a language.
 fn fenced<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
-    let blocks = text.split(&format!("```{language}\n")).skip(1);
+    let begin = format!("```{language}\n");
+    let blocks = text.split(&begin).skip(1);
     blocks.map(|rest| rest.split_once("```").expect("a block has an end").0).collect()
 }
 
@@ -155,10 +156,10 @@ fn the_walk_through_is_as_the_docs_tell_it() {
         let target = without_flags().parent().expect("a profile's folder");
         let args = ["test", "--quiet", "--offline", "--test", "token"];
         let output = cargo(folder.path(), &args, "", target);
-        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into());
-        (output.status.success(), said.concat())
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     };
-    let (passed, said): (bool, String) = tested(program);
+    let (passed, said) = tested(program);
     assert!(!passed, "the token is safe already: {said}");
     for told in fenced(&docs, "text")[0].lines().filter(|line| line.trim() != "...") {
         assert!(said.contains(told), "the test does not say `{told}`, but\n{said}");

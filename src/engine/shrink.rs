@@ -454,7 +454,7 @@ impl<P: Checkable> Shrinker<'_, P> {
         }
     }
 
-    /// Tries other names in a world with these numbers, until under some of them the run is smaller.
+    /// Tries other names in a world with these numbers, until the run gets smaller by some.
     fn under_other_names(&mut self, numbers: &Numbers, trace: &[String], cast: &Cast) -> bool {
         let setup = (self.build)(numbers);
         if setup.numbers != *numbers || setup.fits().is_err() {
