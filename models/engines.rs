@@ -7,6 +7,7 @@ mod compact;
 mod coverage;
 mod explaining;
 mod lifting;
+mod regressions;
 mod resting;
 mod shrinking;
 mod simulating;

@@ -7,6 +7,7 @@ compile_error!(
 );
 
 mod browser;
+mod chromium;
 mod command_line;
 mod documents;
 mod guarantees;

@@ -41,8 +41,24 @@ impl Default for Suite {
             states_max: 2_000_000,
             failures: "target/seedbed".into(),
             corpus: Path::new("reports").join(regressions::FOLDER),
-            command: "cargo run --".to_owned(),
+            command: own_command(),
         }
+    }
+}
+
+/// The command that runs the crate's own binary, or its only example, where seedbed is no more than
+/// a dev-dependency: tests run in the folder of their crate.
+fn own_command() -> String {
+    let mut examples: Vec<_> = std::fs::read_dir("examples")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    match examples.pop() {
+        Some(only) if examples.is_empty() && !Path::new("src/main.rs").exists() => {
+            format!("cargo run --example {only} --")
+        }
+        _ => "cargo run --".to_owned(),
     }
 }
 
@@ -174,13 +190,13 @@ impl Suite {
             let written = replace_file(&picture, &svg::draw(&diagram, svg::Scale::Step));
             written.map_or(String::new(), |()| format!("\n  picture: {}", picture.display()))
         });
-        let (path, command) = (path.display(), &self.command);
+        let (path, command, corpus) = (path.display(), &self.command, self.corpus.display());
+        let folder = if self.corpus.is_dir() { "" } else { &format!("mkdir -p {corpus} && ") };
         format!(
             "{head}\n  trace:   {path}{}\n  see it:  {command} replay {path}\n  explore: {command} \
-             explore {} --trace {path}\n  keep it: cp {path} {}/",
+             explore {} --trace {path}\n  keep it: {folder}cp {path} {corpus}/",
             drawn.unwrap_or_default(),
-            file.scenario,
-            self.corpus.display()
+            file.scenario
         )
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use seedbed::engine::trace::{Replayed, replay};
-use seedbed::engine::turning::point_of_no_return;
-use seedbed::engine::verify::Examiner;
+use seedbed::engine::turning::{STATES_MAX, drawn as explained, point_of_no_return};
+use seedbed::engine::verify::{Examiner, Violation};
 use seedbed::protocol::{Input, NodeId, Outbox};
 use seedbed::report::diagram::{Diagram, Fate, diagram};
+use seedbed::report::svg;
 use seedbed::world::{Faults, Numbers, Property, Setup};
 
 use crate::toys::{N0, N1, Toy, idle, listen, toys};
@@ -46,9 +47,9 @@ fn there_is_no_way_back_once_the_message_is_on_its_way() {
     let found = replayed(&setup, &["start", UNRELATED, BAD[0], "n0 gets 7 from n2", BAD[1]]);
     assert!(found.violation.is_some());
     // Losses may save it, but a fault is nothing to rely on.
-    assert_eq!(point_of_no_return(&found.path, &Examiner::new(&setup)), Some(2));
+    assert_eq!(point_of_no_return(&found.path, &Examiner::new(&setup), STATES_MAX), Some(2));
     let sound = replayed(&setup, &["start", UNRELATED]);
-    assert_eq!(point_of_no_return(&sound.path, &Examiner::new(&setup)), None);
+    assert_eq!(point_of_no_return(&sound.path, &Examiner::new(&setup), STATES_MAX), None);
 }
 
 fn drawn(steps: &[&str]) -> Diagram {
@@ -64,6 +65,29 @@ fn what_did_not_lead_there_is_greyed() {
     let carried: Vec<_> = drawn.messages.iter().map(|m| drawn.carries(m)).collect();
     assert_eq!(carried, [false, true]);
     assert_eq!(drawn.broken.as_deref(), Some("hears nothing: n1 breaks it"));
+}
+
+#[test]
+fn whoever_the_reason_names_matters() {
+    let found = replayed(&setup(3), &["start", UNRELATED, BAD[0], BAD[1]]);
+    for (reason, matters) in [("process 2's call", true), ("p2 0 -> 0", true), ("p0#0", false)] {
+        let violation = Violation::new("hears nothing", reason);
+        assert_eq!(diagram(&found.path, Some(&violation)).rows[1].matters, matters, "{reason}");
+    }
+}
+
+#[test]
+fn the_drawing_marks_the_point_of_no_return() {
+    let setup = setup(3);
+    let found = replayed(&setup, &["start", UNRELATED, BAD[0], BAD[1]]);
+    let within = |states_max| {
+        explained(&found.path, found.violation.as_ref(), &Examiner::new(&setup), states_max)
+    };
+    let (drawn, turn) = within(STATES_MAX);
+    assert_eq!((drawn.no_return, turn), (Some(2), Some(2)));
+    let picture = svg::draw(&drawn, svg::Scale::Step);
+    assert!(picture.contains("no way back") && picture.contains("class='past'"), "{picture}");
+    assert_eq!(within(0).1, None, "what takes more states is not said");
 }
 
 #[test]

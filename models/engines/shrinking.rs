@@ -96,6 +96,24 @@ fn the_fault_that_is_needed_stays() {
     assert_eq!(*faults, Faults { crashes: 1, ..Faults::default() }, "budgets are what is spent");
 }
 
+/// Broken once node 0 has got anything: any other node's call will do.
+fn one_hears(numbers: &Numbers) -> Arc<Setup<Toy>> {
+    let mut setup = toys(numbers.clone(), idle, tell);
+    let deaf = |_: &_, me: NodeId, toy: &Toy| me != N0 || toy.log.is_empty();
+    setup.properties = vec![Property::each_node("hears nothing", deaf)];
+    setup.finishes = false;
+    Arc::new(setup)
+}
+
+#[test]
+fn few_nodes_have_small_names() {
+    let trace = ["start", "p2#0 calls 0 at n2", "n0 gets 10 from n2"].map(str::to_owned);
+    let options = ShrinkOptions::default();
+    let found = shrink(&one_hears, &large(), &trace, 2, options).expect("it breaks something");
+    assert_eq!(words(&found), ["start", "p1#0 calls 0 at n1", "n0 gets 10 from n1"]);
+    assert_eq!((found.after.processes, found.after.nodes), (2, 2));
+}
+
 #[test]
 fn a_small_budget_is_admitted() {
     let (numbers, words) = failing_run(two_arrive);

@@ -11,12 +11,10 @@ use crate::engine::check::{CheckOptions, Search};
 use crate::engine::columns::{ColumnOptions, Fault};
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
-use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::{Engines, Runner};
-use crate::report::guarantees::{self, Guarantee};
-use crate::report::matrix::{self, Cell, Row};
-use crate::report::{Agreement, page, replace_file, svg};
-use crate::world::Numbers;
+use crate::report::guarantees::{FIRST_SEEDS, Guarantee, Guarantees};
+use crate::report::matrix::{Cell, Row};
+use crate::report::{Agreement, page, replace_file};
 
 use super::args::Run;
 use super::{Bad, Status};
@@ -32,9 +30,6 @@ const LIFTED: u64 = 100;
 
 /// The states that the main job generates at the most of a world with one kind of fault.
 const CELL_STATES_MAX: usize = 1_000_000;
-
-/// Traces of more steps are told and not drawn.
-const DRAWN_MAX: usize = 120;
 
 /// Checks and simulates the scenarios; writes `guarantees.json`, `.md` and `.html`: of all of them
 /// into `reports`, of some only into a folder that is named.
@@ -61,13 +56,13 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
         rows.push(Row::new(*scenario, cells(*scenario, states, options)));
         lines.push(line);
     }
-    let table = json!({ "version": 1, "scenarios": lines, "matrix": rows });
+    let found = Guarantees { version: 1, scenarios: lines, matrix: rows };
+    let lines = &found.scenarios;
     if let Some(out) = &out {
-        let html = page::page(&rows, |name, numbers, trace| draw(catalogue, name, numbers, trace));
-        write(out, &table, &in_markdown(&lines, &rows), &html)?;
+        write(out, &found, &page::page(catalogue, &found.matrix))?;
     }
     if options.json {
-        say!("{table}");
+        say!("{}", json!(found));
     } else {
         let good = lines.iter().filter(|line| line.agreement == Agreement::AsExpected).count();
         let more = out.map(|out| format!("; {} says more", out.join(REPORT).display()));
@@ -78,15 +73,9 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     Ok(worst.status())
 }
 
-fn in_markdown(lines: &[Guarantee], rows: &[Row]) -> String {
-    let (matrix, details) = (matrix::markdown(rows), guarantees::table(lines));
-    let summary = "<details><summary>Each scenario in words, with all of its faults</summary>";
-    format!("{matrix}\n{summary}\n\n{details}\n</details>\n")
-}
-
-fn write(out: &Path, table: &serde_json::Value, markdown: &str, html: &str) -> Result<(), Bad> {
-    let json = serde_json::to_string_pretty(table).expect("a report is plain data") + "\n";
-    for (ending, text) in [("json", json.as_str()), ("md", markdown), ("html", html)] {
+fn write(out: &Path, found: &Guarantees, html: &str) -> Result<(), Bad> {
+    let (json, markdown) = (found.json(), found.markdown());
+    for (ending, text) in [("json", json.as_str()), ("md", &markdown), ("html", html)] {
         let path = out.join(REPORT).with_extension(ending);
         replace_file(&path, text).map_err(|error| unwritable(&path, &error))?;
     }
@@ -124,24 +113,7 @@ fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(F
     cells
 }
 
-/// The drawing of a broken cell's trace.
-fn draw(catalogue: &Catalogue, name: &str, numbers: &Numbers, trace: &[String]) -> Option<String> {
-    let file = TraceFile {
-        version: VERSION,
-        scenario: name.to_owned(),
-        from: String::new(),
-        violation: None,
-        kept_by: None,
-        numbers: numbers.clone(),
-        hosted: None,
-        trace: trace.to_vec(),
-    };
-    // Drawings are for traces that a person can follow.
-    let short = trace.len() <= DRAWN_MAX;
-    let told = short.then(|| catalogue.get(name)?.replay(&file).ok()).flatten()?;
-    Some(svg::draw(&told.diagram?, svg::Scale::Step))
-}
-
+/// The scenarios that globs name; all of them, if there is none.
 pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a dyn Engines>, Bad> {
     let matches = |glob: &str, name: &str| {
         WildMatch::new(glob).matches(name)
@@ -185,5 +157,7 @@ fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
         progress,
     };
     let simulate = scenario.simulate(&card.large, Runner::Fast, &how)?;
-    Ok(Guarantee::new(card.about, check.as_ref(), &simulate))
+    let first = SimulateOptions { seeds: FIRST_SEEDS, lift: 0, progress: false, ..how };
+    let begin = scenario.simulate(&card.large, Runner::Fast, &first)?.digest;
+    Ok(Guarantee::new(card.about, check.as_ref(), &simulate, begin))
 }

@@ -18,7 +18,11 @@ use crate::report::svg;
 use crate::world::{Action, Setup, World};
 
 use super::progress::Progress;
+use super::turning;
 use super::verify::{Examiner, Violation};
+
+/// The states that the explorer looks at to explain one of the steps that it offers.
+const EXPLORED_MAX: usize = 5_000;
 
 /// Which search to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -206,7 +210,7 @@ impl<P: Checkable> Model for WorldModel<P> {
     fn as_svg(&self, path: Path<World<P>, Action<P>>) -> Option<String> {
         let path = path.into_vec();
         let broken = path.last().and_then(|(world, _)| self.examiner.examine(world));
-        let diagram = crate::report::diagram::diagram(&path, broken.as_ref());
+        let (diagram, _) = turning::drawn(&path, broken.as_ref(), &self.examiner, EXPLORED_MAX);
         Some(svg::draw(&diagram, svg::Scale::Step))
     }
 }

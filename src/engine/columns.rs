@@ -1,22 +1,24 @@
 //! One fault kind at a time: a scenario with all other fault budgets at zero, clocks that agree and
 //! links that keep their order, unless that is the very kind.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Checkable, Protocol};
+use crate::protocol::{Checkable, NodeId, Protocol};
 use crate::world::{Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
 
 use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::lift;
-use super::shrink::{self, ShrinkOptions};
+use super::shrink::{self, Broken, ShrinkOptions};
 use super::simulate::Run;
 use super::trace::replay;
+use super::verify::Violation;
 
 /// The kinds of fault: the columns of the matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Nothing goes wrong, and links keep their order.
@@ -109,10 +111,9 @@ impl Fault {
             Fault::Duplication => set(&mut faults.duplicates, duplicates),
             Fault::Split | Fault::Isolate | Fault::OneWay | Fault::Bridge | Fault::Ring => {
                 cuts.extend(self.cut());
-                let nodes = u8::try_from(numbers.nodes).expect("numbers are validated");
-                // What cuts nothing among so few nodes is no partition.
-                let cuts_some = Cut::all(&cuts, nodes).into_iter().any(|cut| cuts_off(cut, nodes));
-                set(&mut faults.partitions, if cuts_some { partitions } else { 0 })
+                // Among few nodes a kind may cut nothing.
+                let some = !Cut::all(&cuts, nodes_of(numbers)).is_empty();
+                set(&mut faults.partitions, if some { partitions } else { 0 })
             }
             Fault::Pause => set(&mut faults.pauses, pauses),
             Fault::Crash => set(&mut faults.crashes, crashes),
@@ -130,6 +131,19 @@ impl Fault {
             Fault::Jump => set(&mut faults.jumps, if numbers.jump > 0 { jumps } else { 0 }),
         };
         (budget > 0).then(|| Numbers { faults, cuts, skew, drift, ..numbers.clone() })
+    }
+
+    /// Whether the world with this kind of fault alone is part of the one with all budgets. The
+    /// kinds of partition that a scenario draws together need not be all, and each is tried alone.
+    pub fn is_part_of(self, numbers: &Numbers) -> bool {
+        let nodes = nodes_of(numbers);
+        let blocked = |cut: &Cut| -> Vec<bool> {
+            let pairs = NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b)));
+            pairs.map(|(from, to)| cut.blocks(nodes, from, to)).collect()
+        };
+        let together: BTreeSet<_> = Cut::all(&numbers.cuts, nodes).iter().map(blocked).collect();
+        let ours = Cut::all(self.cut().as_slice(), nodes);
+        ours.iter().all(|cut| together.contains(&blocked(cut)))
     }
 
     fn cut(self) -> Option<CutKind> {
@@ -155,10 +169,8 @@ fn set(field: &mut u32, to: u32) -> u32 {
     to
 }
 
-fn cuts_off(cut: Cut, nodes: u8) -> bool {
-    use crate::protocol::NodeId;
-    let pairs = NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b)));
-    pairs.into_iter().any(|(from, to)| cut.blocks(nodes, from, to))
+fn nodes_of(numbers: &Numbers) -> u8 {
+    u8::try_from(numbers.nodes).expect("numbers are validated")
 }
 
 /// How much to do for a column.
@@ -183,7 +195,7 @@ pub enum Exhausted {
 }
 
 /// A broken cell's evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenCell {
     /// The property.
     pub property: String,
@@ -204,6 +216,10 @@ pub struct Sampled {
     pub runs: u64,
     /// Runs in which the fault changed how some call ended.
     pub mattered: u64,
+    /// Runs that broke nothing, and in which not everything was judged.
+    pub undecided: u64,
+    /// What was open in the first of them.
+    pub open: Option<String>,
     /// The first run that broke something.
     pub broken: Option<BrokenCell>,
 }
@@ -228,9 +244,12 @@ pub fn exhaust<P: Checkable>(
             // A path over links that keep their order is one of the scenario's own world, where
             // deliveries that change nothing are no steps.
             let followed = follow::follow(&plain, &words, numbers.clients);
-            let same = followed.violation.is_some_and(|v| v.property == violation.property);
-            let trace = if same { followed.trace } else { words };
-            let (property, reason) = (violation.property, violation.reason);
+            let same = followed.violation.filter(|v| v.property == violation.property);
+            let (violation, trace) = match same {
+                Some(same) => (same, followed.trace),
+                None => (violation, words),
+            };
+            let Violation { property, reason } = violation;
             Exhausted::Breaks(BrokenCell { property, reason, trace, numbers, seed: None })
         }
     }
@@ -260,6 +279,8 @@ pub fn sample<P: Protocol>(
         if run.violation.is_some() {
             return Some((sampled, Some((seed, run))));
         }
+        sampled.undecided += u64::from(run.undecided.is_some());
+        sampled.open = sampled.open.or(run.undecided);
         let changed = if ambient {
             host(&calm, seed).outcomes != run.outcomes
         } else {
@@ -286,19 +307,17 @@ pub fn shrunk_evidence<P: Checkable>(
     let plain = build(&numbers);
     let trace = follow::follow(&plain, &raw, numbers.clients).trace;
     let options = ShrinkOptions { steps_max: 100_000, states_max: 0 };
-    let cell = |trace: Vec<String>, numbers: Numbers| BrokenCell {
-        property: violation.property.clone(),
-        reason: violation.reason.clone(),
-        trace,
-        numbers,
-        seed: Some(seed),
+    let cell = |violation: Violation, trace: Vec<String>, numbers: Numbers| {
+        let Violation { property, reason } = violation;
+        BrokenCell { property, reason, trace, numbers, seed: Some(seed) }
     };
     match shrink::shrink(build, &numbers, &trace, nodes_min, options) {
         Ok(found) if found.smallest.violation.property == violation.property => {
-            let smallest = words(&found.smallest.actions);
-            debug_assert!(replay(&build(&found.smallest.numbers), &smallest).is_ok());
-            Some(cell(smallest, found.smallest.numbers))
+            let Broken { numbers, actions, violation } = found.smallest;
+            let smallest = words(&actions);
+            debug_assert!(replay(&build(&numbers), &smallest).is_ok());
+            Some(cell(violation, smallest, numbers))
         }
-        _ => Some(cell(raw, numbers)),
+        _ => Some(cell(violation, raw, numbers)),
     }
 }

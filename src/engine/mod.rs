@@ -10,6 +10,7 @@ pub mod follow;
 pub mod lift;
 pub mod progress;
 pub mod regressions;
+mod rename;
 pub mod shrink;
 pub mod simulate;
 pub mod trace;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{Card, Scenario};
 use crate::protocol::{Checkable, Protocol};
-use crate::report::diagram::{Diagram, diagram};
+use crate::report::diagram::Diagram;
 use crate::report::{
     Agreement, CheckReport, FailedSeed, SimulateReport, check_agrees, halves, peak_bytes,
     simulate_agrees,
@@ -80,9 +81,6 @@ pub enum Unsupported {
     Address(#[from] explore::Unbindable),
 }
 
-/// Traces of more states are shown without the point of no return.
-const EXPLAINED_MAX: usize = 120;
-
 /// What every engine can do with a scenario, its protocol forgotten.
 pub trait Engines: Send + Sync {
     /// The scenario's name and sizes.
@@ -133,17 +131,12 @@ pub trait Engines: Send + Sync {
     /// If the trace is not one of this scenario's, or breaks nothing.
     fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported>;
 
-    /// Follows a trace of a world with so many clients as far as the world with these numbers lets
-    /// it.
+    /// Follows a trace, of this scenario or another, as far as this one's world with these numbers
+    /// lets itself be led.
     ///
     /// # Errors
     /// If the scenario can only be simulated.
-    fn follow(
-        &self,
-        numbers: &Numbers,
-        trace: &[String],
-        clients: u32,
-    ) -> Result<Followed, Unsupported>;
+    fn follow(&self, file: &TraceFile, numbers: &Numbers) -> Result<Followed, Unsupported>;
 
     /// What the small world does with this kind of fault alone; `Not` where it can't be checked.
     fn exhaust(&self, fault: Fault, options: ColumnOptions) -> Exhausted;
@@ -311,14 +304,13 @@ impl<P: Checkable> Engines for Scenario<P> {
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported> {
         let setup = world_of(self, file, &file.numbers);
         let replayed = trace::replay(&setup, &file.trace)?;
-        let (mut diagram, mut steps) =
-            (diagram(&replayed.path, replayed.violation.as_ref()), replayed.steps());
-        if replayed.violation.is_some() && replayed.path.len() <= EXPLAINED_MAX {
-            let turn = turning::point_of_no_return(&replayed.path, &Examiner::new(&setup));
-            if let Some(step) = turn {
-                diagram.no_return = diagram.rows.iter().position(|row| row.step >= step);
-                steps += &format!("from step {step} on it could not be avoided any more\n");
-            }
+        let examiner = Examiner::new(&setup);
+        let violation = replayed.violation.as_ref();
+        let most = turning::STATES_MAX;
+        let (diagram, turn) = turning::drawn(&replayed.path, violation, &examiner, most);
+        let mut steps = replayed.steps();
+        if let Some(step) = turn {
+            steps += &format!("from step {step} on it could not be avoided any more\n");
         }
         let (trace, violation) = (file.trace.clone(), replayed.violation);
         Ok(Retold { steps, trace, violation, diagram: Some(diagram) })
@@ -344,13 +336,8 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(Shrinking { before, smallest, after, shortest, tried, gave_up })
     }
 
-    fn follow(
-        &self,
-        numbers: &Numbers,
-        trace: &[String],
-        clients: u32,
-    ) -> Result<Followed, Unsupported> {
-        Ok(follow::follow(&self.setup(numbers), trace, clients))
+    fn follow(&self, file: &TraceFile, numbers: &Numbers) -> Result<Followed, Unsupported> {
+        Ok(follow::follow(&world_of(self, file, numbers), &file.trace, file.numbers.clients))
     }
 
     fn exhaust(&self, fault: Fault, options: ColumnOptions) -> Exhausted {
@@ -473,7 +460,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
         self.refuse()
     }
 
-    fn follow(&self, _: &Numbers, _: &[String], _: u32) -> Result<Followed, Unsupported> {
+    fn follow(&self, _: &TraceFile, _: &Numbers) -> Result<Followed, Unsupported> {
         self.refuse()
     }
 

@@ -73,7 +73,7 @@ pub fn replay_file(catalogue: &Catalogue, path: &Path) -> Result<String, Regress
     let scenario = named(&file.scenario)?;
     // A trace of a scenario that is to hold is one that broke it once, and must not any more.
     if scenario.expect(&file.numbers) == Expect::Holds {
-        let followed = scenario.follow(&file.numbers, &file.trace, file.numbers.clients);
+        let followed = scenario.follow(&file, &file.numbers);
         let followed = followed.map_err(|error| bad(error.to_string()))?;
         return match followed.violation {
             None => Ok(file.scenario),
@@ -89,7 +89,7 @@ pub fn replay_file(catalogue: &Catalogue, path: &Path) -> Result<String, Regress
     if let Some(name) = &file.kept_by {
         let twin = named(name)?;
         let world = world_of_twin(scenario, twin, &file.numbers);
-        let followed = twin.follow(&world, &file.trace, file.numbers.clients);
+        let followed = twin.follow(&file, &world);
         let followed = followed.map_err(|error| bad(error.to_string()))?;
         if let Some(violation) = followed.violation {
             return Err(bad(format!("{name}, which should be correct, breaks {violation}")));

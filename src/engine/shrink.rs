@@ -7,6 +7,8 @@
 //! steps, ticks. What is left can't be made smaller by leaving out any one step. For small worlds
 //! the checker then finds a shortest run with the same numbers, which nothing can beat.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -17,12 +19,22 @@ use crate::world::{Action, Faults, Happening, Numbers, Setup, World};
 use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::at_scale_one;
+use super::rename::Cast;
 use super::simulate::CALLS_RETURN;
 use super::trace::{self, BadTrace};
 use super::verify::{Examiner, Violation};
 
 /// The rounds of fair exchange in which open calls must return.
 const ROUNDS_TO_RETURN: usize = 64;
+
+/// Into how many parts a long run is cut at first.
+const COARSE: usize = 32;
+
+/// Runs of more steps keep their names.
+const RENAMED_MAX: usize = 80;
+
+/// How many other names are tried in each smaller world.
+const RENAMINGS_MAX: usize = 200;
 
 /// How hard to try.
 #[derive(Clone, Copy, Debug)]
@@ -217,13 +229,17 @@ impl<P: Checkable> Shrinker<'_, P> {
     fn shrink(&mut self) {
         self.cut_to_the_violation();
         self.coarser_time();
+        // Candidates cost as many steps as they are long, so a long run first loses large parts.
+        self.leave_out(|action| !action.is_fault() && !is_call(action), COARSE);
+        self.leave_out(|_| true, COARSE);
         loop {
             let before = Size::of(&self.best.numbers, &self.best.actions);
             self.smaller_world();
-            self.leave_out(Action::is_fault);
-            self.leave_out(|action| matches!(action.did, Happening::Call(..)));
-            self.leave_out(|_| true);
+            self.leave_out(Action::is_fault, usize::MAX);
+            self.leave_out(is_call, usize::MAX);
+            self.leave_out(|_| true, usize::MAX);
             self.smaller_values();
+            self.fewer_names();
             if self.steps_left == 0 || Size::of(&self.best.numbers, &self.best.actions) == before {
                 return;
             }
@@ -288,18 +304,28 @@ impl<P: Checkable> Shrinker<'_, P> {
         wanted: &[Action<P>],
         shared: usize,
     ) -> Option<Followed<P>> {
-        self.tried += 1;
         let clients = self.setup.numbers.clients;
-        let mut actions = wanted[..shared].to_vec();
-        let mut worlds = self.worlds[..shared].to_vec();
-        if shared == 0 {
-            let (world, action) = follow::start(setup, &wanted.first()?.draws);
-            (actions, worlds) = (vec![action], vec![world]);
-        }
-        for wish in &wanted[shared.max(1)..] {
+        let begun = match shared {
+            0 => vec![follow::start(setup, &wanted.first()?.draws)],
+            _ => self.worlds.iter().cloned().zip(wanted.iter().cloned()).take(shared).collect(),
+        };
+        let by_action = |world: &World<P>, n: usize| near(world, &wanted[n], clients);
+        self.follow_from(begun, shared.max(1)..wanted.len(), by_action)
+    }
+
+    /// Goes on from a run that has begun, by the steps that `pick` finds for these numbers.
+    fn follow_from(
+        &mut self,
+        begun: Vec<(World<P>, Action<P>)>,
+        rest: Range<usize>,
+        pick: impl Fn(&World<P>, usize) -> Option<Action<P>>,
+    ) -> Option<Followed<P>> {
+        self.tried += 1;
+        let (mut worlds, mut actions): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
+        for n in rest {
             self.steps_left = self.steps_left.checked_sub(1)?;
             let world = worlds.last().expect("there is a start");
-            let Some(action) = near(world, wish, clients) else { continue };
+            let Some(action) = pick(world, n) else { continue };
             let next = world.after(&action).expect("an enabled action can be done");
             actions.push(action);
             worlds.push(next);
@@ -384,26 +410,92 @@ impl<P: Checkable> Shrinker<'_, P> {
         }
     }
 
-    /// Leaves out steps of a kind: first half of them, then quarters, then one by one, the last
-    /// ones first, since what comes late depends on what comes early.
-    fn leave_out(&mut self, kind: fn(&Action<P>) -> bool) {
+    /// Leaves out steps of a kind: first all of them, then halves, and so on into so many parts, or
+    /// one by one; the last ones first, since what comes late depends on what comes early.
+    fn leave_out(&mut self, kind: fn(&Action<P>) -> bool, parts: usize) {
         let indices = |actions: &[Action<P>]| -> Vec<usize> {
             (1..actions.len()).filter(|n| kind(&actions[*n])).collect()
         };
-        let mut chunk = indices(&self.best.actions).len().div_ceil(2);
-        while chunk > 0 {
+        let mut chunk = indices(&self.best.actions).len();
+        let least = chunk.div_ceil(parts);
+        while chunk > 0 && chunk >= least {
             let mut end = indices(&self.best.actions).len();
             while end > 0 && self.steps_left > 0 {
                 let of_kind = indices(&self.best.actions);
                 end = end.min(of_kind.len());
                 let left_out = &of_kind[end.saturating_sub(chunk)..end];
                 let numbered = self.best.actions.iter().enumerate();
-                let kept = numbered.filter(|(n, _)| !left_out.contains(n));
+                let kept = numbered.filter(|(n, _)| left_out.binary_search(n).is_err());
                 let wanted: Vec<_> = kept.map(|(_, action)| action.clone()).collect();
                 self.attempt(&wanted);
                 end = end.saturating_sub(chunk);
             }
             chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
+        }
+    }
+
+    /// The same run by fewer programs at fewer nodes, under other names.
+    fn fewer_names(&mut self) {
+        let numbers = self.best.numbers.clone();
+        if self.best.actions.len() > RENAMED_MAX {
+            return;
+        }
+        let trace: Vec<String> = self.best.actions.iter().map(Action::to_string).collect();
+        let cast = Cast::of(&trace, numbers.clients);
+        let callers = u32::try_from(cast.callers.len()).unwrap_or(numbers.clients);
+        let fewest = callers.clamp(1, numbers.clients);
+        for clients in fewest..=numbers.clients {
+            for nodes in self.nodes_min..=numbers.nodes {
+                let fewer = Numbers { clients, nodes, ..numbers.clone() };
+                if fewer != numbers && self.under_other_names(&fewer, &trace, &cast) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tries other names in a world with these numbers, until the run gets smaller by some.
+    fn under_other_names(&mut self, numbers: &Numbers, trace: &[String], cast: &Cast) -> bool {
+        let setup = (self.build)(numbers);
+        if setup.numbers != *numbers || setup.fits().is_err() {
+            return false;
+        }
+        let (world, _) = follow::start(&setup, &self.best.actions[0].draws);
+        let calls = world.actions().into_iter().filter_map(|action| match action.did {
+            Happening::Call(call, node, _) => Some((call.process.0.into(), node.0.into())),
+            _ => None,
+        });
+        let homes: BTreeMap<u32, u32> = calls.collect();
+        let clients = (self.setup.numbers.clients, numbers.clients);
+        for names in cast.renamings(&homes, numbers.nodes, RENAMINGS_MAX) {
+            let steps = trace.iter().skip(1).filter_map(|step| names.rename(step, clients));
+            let wanted: Vec<String> = steps.collect();
+            if self.attempt_by_words(&setup, &wanted) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A trace in words in another world, if it is smaller.
+    fn attempt_by_words(&mut self, setup: &Arc<Setup<P>>, wanted: &[String]) -> bool {
+        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(setup));
+        let start = self.best.actions[0].draws.clone();
+        let clients = setup.numbers.clients;
+        let by_words = |world: &World<P>, n: usize| {
+            follow::nearest(world, &follow::Wish { words: &wanted[n], clients })
+        };
+        let begun = vec![follow::start(setup, &start)];
+        match self.follow_from(begun, 0..wanted.len(), by_words) {
+            Some(followed) if self.is_smaller(&setup.numbers, &followed.actions) => {
+                self.setup = Arc::clone(setup);
+                self.accept(followed);
+                true
+            }
+            _ => {
+                self.examiner = examiner;
+                false
+            }
         }
     }
 
@@ -432,6 +524,10 @@ impl<P: Checkable> Shrinker<'_, P> {
             }
         }
     }
+}
+
+fn is_call<P: Checkable>(action: &Action<P>) -> bool {
+    matches!(action.did, Happening::Call(..))
 }
 
 /// The enabled action that is this one, or the nearest of its relations.

@@ -9,21 +9,40 @@
 use std::collections::HashSet;
 
 use crate::protocol::Checkable;
+use crate::report::diagram::{self, Diagram};
 use crate::world::{Action, Faults, World};
 
-use super::verify::Examiner;
+use super::verify::{Examiner, Violation};
 
-/// The states that may be looked at in all.
-const STATES_MAX: usize = 30_000;
+/// The states that may be looked at to explain one run.
+pub const STATES_MAX: usize = 30_000;
+
+/// Longer runs are drawn without the point of no return.
+const STEPS_MAX: usize = 120;
+
+/// The diagram of a run, which also says from which step on a violation could not be avoided.
+pub fn drawn<P: Checkable>(
+    path: &[(World<P>, Option<Action<P>>)],
+    violation: Option<&Violation>,
+    examiner: &Examiner<P>,
+    states_max: usize,
+) -> (Diagram, Option<usize>) {
+    let mut drawn = diagram::diagram(path, violation);
+    let explained = violation.filter(|_| path.len() <= STEPS_MAX);
+    let turn = explained.and_then(|_| point_of_no_return(path, examiner, states_max));
+    drawn.no_return = turn.and_then(|step| drawn.rows.iter().position(|row| row.step >= step));
+    (drawn, turn)
+}
 
 /// The step after which the property is lost, counted from 1, of a path whose last world breaks it;
-/// `None` if the worlds are too large to say.
+/// `None` if that takes more states to say.
 pub fn point_of_no_return<P: Checkable>(
     path: &[(World<P>, Option<Action<P>>)],
     examiner: &Examiner<P>,
+    states_max: usize,
 ) -> Option<usize> {
     let first_broken = path.iter().position(|(world, _)| examiner.examine(world).is_some())?;
-    let mut states_left = STATES_MAX;
+    let mut states_left = states_max;
     let mut lost = first_broken;
     while lost > 0 {
         match can_be_kept(&path[lost - 1].0, examiner, &mut states_left) {

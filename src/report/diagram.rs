@@ -347,11 +347,16 @@ impl Diagram {
     fn find_what_matters(&mut self, reason: &str) {
         let last = self.rows.len() - 1;
         let mut wanted = vec![last];
-        for word in reason.split(|c: char| !c.is_alphanumeric() && c != '#') {
+        let words = reason.split(|c: char| !c.is_alphanumeric() && c != '#');
+        let mut before = "";
+        for word in words.filter(|word| !word.is_empty()) {
             if let Some(node) = word.strip_prefix('n').and_then(|n| n.parse::<usize>().ok()) {
                 wanted.extend(self.rows.iter().rposition(|row| row.node == Some(node)));
             }
-            let process = word.strip_prefix('p').and_then(|rest| rest.split('#').next());
+            // As in `p1#0`, and as in `process 1`.
+            let short = word.strip_prefix('p').and_then(|rest| rest.split('#').next());
+            let process = if before == "process" { Some(word) } else { short };
+            before = word;
             if let Some(process) = process.and_then(|p| p.parse::<usize>().ok()) {
                 let program = process % self.programs.max(1);
                 let calls = self.calls.iter().filter(|call| call.program == program);

@@ -1,18 +1,23 @@
 //! What the main job found: a line for each scenario, byte-stable, as text and as JSON.
 
 use std::fmt;
+use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::matrix::{self, Row};
 use super::{Agreement, CheckReport, SimulateReport};
 
+/// The seeds by which a test sees that a report is stale.
+pub const FIRST_SEEDS: Range<u64> = 0..8;
+
 /// One scenario's line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Guarantee {
     /// The scenario.
     pub scenario: String,
     /// What it shows.
-    pub about: &'static str,
+    pub about: String,
     /// What the checker concluded of the small world; `None` where it can't be checked.
     pub checked: Option<CheckedLine>,
     /// What the simulator found in the large world.
@@ -22,12 +27,12 @@ pub struct Guarantee {
 }
 
 /// The checker's half of a line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CheckedLine {
     /// The world's numbers.
     pub world: String,
     /// `holds`, `violated` or `incomplete`.
-    pub verdict: &'static str,
+    pub verdict: String,
     /// The property that is broken.
     pub property: Option<String>,
     /// Distinct states, of a world that was exhausted.
@@ -41,11 +46,11 @@ pub struct CheckedLine {
     /// The shortest path to the violation.
     pub trace: Vec<String>,
     /// The marks reached, in a world that was exhausted.
-    pub marks: Vec<&'static str>,
+    pub marks: Vec<String>,
 }
 
 /// The simulator's half of a line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SimulatedLine {
     /// The world's numbers.
     pub world: String,
@@ -59,14 +64,17 @@ pub struct SimulatedLine {
     pub changed_by_faults: u64,
     /// A digest over all logs.
     pub digest: String,
+    /// A digest over the logs of the first seeds, by which a test sees that all this is stale.
+    pub begin: String,
 }
 
 impl Guarantee {
-    /// The line of a scenario.
+    /// The line of a scenario; `begin` is the digest over its first seeds.
     pub fn new(
-        about: &'static str,
+        about: &str,
         check: Option<&CheckReport>,
         simulate: &SimulateReport,
+        begin: String,
     ) -> Guarantee {
         // What the checker has shown to break, seeds need not find.
         let shown = check.is_some_and(|check| {
@@ -78,7 +86,7 @@ impl Guarantee {
         };
         Guarantee {
             scenario: simulate.scenario.clone(),
-            about,
+            about: about.to_owned(),
             checked: check.map(CheckedLine::new),
             simulated: SimulatedLine {
                 world: simulate.numbers.to_string(),
@@ -87,6 +95,7 @@ impl Guarantee {
                 first_failing_seed: simulate.violations.first().map(|failure| failure.seed),
                 changed_by_faults: simulate.changed_by_faults,
                 digest: simulate.digest.clone(),
+                begin,
             },
             agreement,
         }
@@ -99,14 +108,19 @@ impl CheckedLine {
         let exhausted = report.verdict == "holds";
         CheckedLine {
             world: report.numbers.to_string(),
-            verdict: report.verdict,
+            verdict: report.verdict.to_owned(),
             property: report.property.clone(),
             states: exhausted.then_some(report.states),
             transitions: exhausted.then_some(report.transitions),
             depth: exhausted.then_some(report.depth),
             steps_to_violation: (report.verdict == "violated").then(|| report.trace.len() - 1),
             trace: report.trace.clone(),
-            marks: if exhausted { report.marks.iter().copied().collect() } else { Vec::new() },
+            marks: report
+                .marks
+                .iter()
+                .filter(|_| exhausted)
+                .map(|mark| (*mark).to_owned())
+                .collect(),
         }
     }
 }
@@ -115,7 +129,7 @@ impl fmt::Display for Guarantee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let checked = match &self.checked {
             None => "only simulated".to_owned(),
-            Some(line) => match (line.verdict, &line.property) {
+            Some(line) => match (line.verdict.as_str(), &line.property) {
                 ("holds", _) => format!("holds in {} states", line.states.unwrap_or(0)),
                 ("violated", Some(property)) => {
                     format!(
@@ -140,8 +154,34 @@ impl fmt::Display for Guarantee {
     }
 }
 
+/// All that the main job found: what `guarantees.json` holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Guarantees {
+    /// The version of this form.
+    pub version: u32,
+    /// A line for each scenario.
+    pub scenarios: Vec<Guarantee>,
+    /// The matrix.
+    pub matrix: Vec<Row>,
+}
+
+impl Guarantees {
+    /// As it stands in `guarantees.json`.
+    pub fn json(&self) -> String {
+        let value = serde_json::to_value(self).expect("a report is plain data");
+        serde_json::to_string_pretty(&value).expect("a report is plain data") + "\n"
+    }
+
+    /// As it stands in `guarantees.md`, and in the README.
+    pub fn markdown(&self) -> String {
+        let (matrix, details) = (matrix::markdown(&self.matrix), table(&self.scenarios));
+        let summary = "<details><summary>Each scenario in words, with all of its faults</summary>";
+        format!("{matrix}\n{summary}\n\n{details}\n</details>\n")
+    }
+}
+
 /// The lines as a table in Markdown.
-pub fn table(lines: &[Guarantee]) -> String {
+fn table(lines: &[Guarantee]) -> String {
     let mut text =
         "| scenario | every interleaving of the small world | many seeds of the large world |\n\
                     |---|---|---|\n"
@@ -167,7 +207,7 @@ pub fn table(lines: &[Guarantee]) -> String {
 
 impl CheckedLine {
     fn cell(&self) -> String {
-        match (self.verdict, &self.property, self.states, self.steps_to_violation) {
+        match (self.verdict.as_str(), &self.property, self.states, self.steps_to_violation) {
             ("holds", _, Some(states), _) => format!("**holds** ({states} states)"),
             ("violated", Some(property), _, Some(steps)) => {
                 format!("**breaks** “{property}” in {steps} steps")

@@ -2,13 +2,13 @@
 //! what is known of the two together. `run` fills it; the README, `guarantees.json` and the page
 //! show it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::engine::columns::{BrokenCell, ColumnOptions, Exhausted, Fault};
+use crate::engine::columns::{BrokenCell, ColumnOptions, Exhausted, Fault, Sampled};
 use crate::engine::{Engines, regressions};
 
 /// What is known of a scenario under one kind of fault alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Cell {
     /// Every interleaving of the small world was tried, and nothing breaks.
@@ -21,6 +21,8 @@ pub enum Cell {
         runs: u64,
         /// Runs in which the fault changed how some call ended.
         mattered: u64,
+        /// Runs of which not everything was judged.
+        undecided: u64,
     },
     /// Seeds of the large world were tried, and nothing breaks.
     Survived {
@@ -28,6 +30,17 @@ pub enum Cell {
         runs: u64,
         /// Runs in which the fault changed how some call ended.
         mattered: u64,
+    },
+    /// Nothing is known to break; but of some runs not everything was judged.
+    Undecided {
+        /// How many runs.
+        runs: u64,
+        /// Runs in which the fault changed how some call ended.
+        mattered: u64,
+        /// Runs of which not everything was judged.
+        undecided: u64,
+        /// What was open in the first of them.
+        open: String,
     },
     /// Something breaks.
     Broken(BrokenCell),
@@ -53,7 +66,7 @@ impl Cell {
     ) -> Cell {
         let small = &scenario.card().small;
         let claimed = fault.alone(small).is_some();
-        let exhausted = match states.filter(|_| claimed) {
+        let exhausted = match states.filter(|_| claimed && fault.is_part_of(small)) {
             // With fewer faults a world does no more than it did with all of them.
             Some(states) => Some((states, true)),
             None => match scenario.exhaust(fault, options) {
@@ -67,16 +80,23 @@ impl Cell {
         {
             return Cell::Broken(calm.clone());
         }
-        let sampled = scenario.sample(fault, options);
-        if let Some(broken) = sampled.as_ref().and_then(|sampled| sampled.broken.clone()) {
-            return Cell::Broken(broken);
-        }
-        let (runs, mattered) = sampled.map_or((0, 0), |sampled| (sampled.runs, sampled.mattered));
-        match exhausted {
-            Some((states, together)) => Cell::Holds { states, together, runs, mattered },
-            None if runs == 0 => Cell::NotClaimed,
-            None if mattered == 0 && fault != Fault::None => Cell::Vacuous { runs },
-            None => Cell::Survived { runs, mattered },
+        let sampled = scenario.sample(fault, options).unwrap_or_default();
+        Cell::sampled(fault, exhausted, sampled)
+    }
+
+    /// What seeds add to what was exhausted, if anything was: its states, and whether with all of
+    /// the scenario's faults together.
+    fn sampled(fault: Fault, exhausted: Option<(usize, bool)>, sampled: Sampled) -> Cell {
+        let Sampled { runs, mattered, undecided, open, broken } = sampled;
+        match (broken, exhausted, open) {
+            (Some(broken), ..) => Cell::Broken(broken),
+            (_, Some((states, together)), _) => {
+                Cell::Holds { states, together, runs, mattered, undecided }
+            }
+            (.., Some(open)) => Cell::Undecided { runs, mattered, undecided, open },
+            _ if runs == 0 => Cell::NotClaimed,
+            _ if mattered == 0 && fault != Fault::None => Cell::Vacuous { runs },
+            _ => Cell::Survived { runs, mattered },
         }
     }
 
@@ -85,6 +105,7 @@ impl Cell {
         match self {
             Cell::Holds { .. } => "●".to_owned(),
             Cell::Survived { .. } => "○".to_owned(),
+            Cell::Undecided { .. } => "?".to_owned(),
             Cell::Broken(broken) => format!("✗{}", broken.trace.len().saturating_sub(1)),
             Cell::Vacuous { .. } => "–".to_owned(),
             Cell::NotClaimed => String::new(),
@@ -93,14 +114,14 @@ impl Cell {
 }
 
 /// One scenario's row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The scenario.
     pub scenario: String,
     /// What it shows.
-    pub about: &'static str,
+    pub about: String,
     /// The property that it is there to break.
-    pub breaks: Option<&'static str>,
+    pub breaks: Option<String>,
     /// The regression file of its shortest trace.
     pub regression: Option<String>,
     /// A cell for each kind of fault.
@@ -115,7 +136,8 @@ impl Row {
         let name = regressions::file_name(card.name);
         let file = |_| format!("reports/{}/{name}", regressions::FOLDER);
         let regression = breaks.filter(|_| scenario.checkable()).map(file);
-        Row { scenario: card.name.to_owned(), about: card.about, breaks, regression, cells }
+        let (scenario, about) = (card.name.to_owned(), card.about.to_owned());
+        Row { scenario, about, breaks: breaks.map(str::to_owned), regression, cells }
     }
 }
 
@@ -138,7 +160,30 @@ pub fn markdown(rows: &[Row]) -> String {
 const LEGEND: &str = "
 ● holds: every interleaving of the small world was tried. ○ survived: seeds of the large world were
 tried, and in some of them the fault changed an outcome. ✗*n*: broken, in *n* steps, the least that
-are known. –: vacuous, the fault changed nothing in any run. Empty: the scenario has no budget for
-it. Each column is one kind of fault alone, over links that keep their order.
+are known. –: vacuous, the fault changed nothing in any run. ?: seeds broke nothing, and of some not
+everything was judged. Empty: the scenario has no budget for it. Each column is one kind of fault
+alone, over links that keep their order; a budget of partitions is tried with each kind of them.
 [The page](reports/guarantees.html) draws every broken cell's trace.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(exhausted: Option<(usize, bool)>, mattered: u64, undecided: u64) -> String {
+        let open = (undecided > 0).then(|| "a judge gave up on the history".to_owned());
+        let sampled = Sampled { runs: 10, mattered, undecided, open, broken: None };
+        Cell::sampled(Fault::Loss, exhausted, sampled).sign()
+    }
+
+    #[test]
+    fn what_was_not_judged_is_not_survived() {
+        assert_eq!(cell(None, 3, 0), "○");
+        assert_eq!(cell(None, 0, 0), "–");
+        assert_eq!(cell(None, 3, 1), "?");
+        assert_eq!(cell(None, 0, 1), "?");
+        assert_eq!(cell(Some((9, true)), 3, 1), "●", "the small world was exhausted all the same");
+        let none = Cell::sampled(Fault::Loss, None, Sampled::default());
+        assert!(matches!(none, Cell::NotClaimed));
+    }
+}

@@ -1,34 +1,35 @@
 //! The guarantee matrix as one page of HTML: it works from a file, with no network.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use crate::engine::columns::Fault;
-use crate::world::Numbers;
+use serde_json::json;
+
+use crate::catalogue::Catalogue;
+use crate::engine::columns::{BrokenCell, Fault};
+use crate::engine::trace::{TraceFile, VERSION};
 
 use super::matrix::{Cell, Row};
+use super::svg;
 
 const PAGE: &str = include_str!("page.html");
 
-/// The page. `draw` draws a broken cell's trace: of a scenario, in a world with these numbers.
-pub fn page(
-    rows: &[Row],
-    mut draw: impl FnMut(&str, &Numbers, &[String]) -> Option<String>,
-) -> String {
-    let mut drawings: Vec<String> = Vec::new();
+/// Traces of more steps are told and not drawn.
+const DRAWN_MAX: usize = 120;
+
+/// The page, with the trace behind each broken cell drawn.
+pub fn page(catalogue: &Catalogue, rows: &[Row]) -> String {
+    let (mut drawings, mut known) = (Vec::new(), BTreeMap::new());
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
         let mut cells = Vec::with_capacity(row.cells.len());
         for (_, cell) in &row.cells {
             let mut shown = serde_json::to_value(cell).expect("a cell is plain data");
             if let Cell::Broken(broken) = cell {
-                let drawing = draw(&row.scenario, &broken.numbers, &broken.trace);
-                let drawing = drawing.unwrap_or_default();
-                let known = drawings.iter().position(|known| *known == drawing);
-                shown["drawing"] = json!(known.unwrap_or(drawings.len()));
-                shown["settings"] = settings(&broken.numbers);
-                if known.is_none() {
-                    drawings.push(drawing);
-                }
+                let drawn = known.entry((&row.scenario, &broken.trace)).or_insert_with(|| {
+                    drawings.push(draw(catalogue, &row.scenario, broken).unwrap_or_default());
+                    drawings.len() - 1
+                });
+                shown["drawing"] = json!(drawn);
             }
             cells.push(shown);
         }
@@ -38,18 +39,28 @@ pub fn page(
         }));
     }
     let faults = Fault::ALL.map(Fault::name);
-    let data = json!({ "faults": faults, "rows": lines, "drawings": drawings });
+    let data = json!({
+        "version": VERSION, "faults": faults, "rows": lines, "drawings": drawings,
+    });
     // Within a script element only `</` could end it.
     PAGE.replacen("DATA", &data.to_string().replace("</", "<\\/"), 1)
 }
 
-/// What `--set` takes to make a world with these numbers, the scale left out.
-fn settings(numbers: &Numbers) -> Value {
-    let text = serde_json::to_value(numbers).expect("plain values");
-    let fields = text.as_object().expect("numbers are a table").iter();
-    let set = fields.filter(|(key, _)| *key != "scale").map(|(key, value)| match value {
-        Value::String(word) => format!("{key}={word}"),
-        _ => format!("{key}={value}"),
-    });
-    set.collect::<Vec<_>>().into()
+/// The drawing of a broken cell's trace, if a person could follow it.
+fn draw(catalogue: &Catalogue, name: &str, broken: &BrokenCell) -> Option<String> {
+    if broken.trace.len() > DRAWN_MAX {
+        return None;
+    }
+    let file = TraceFile {
+        version: VERSION,
+        scenario: name.to_owned(),
+        from: String::new(),
+        violation: None,
+        kept_by: None,
+        numbers: broken.numbers.clone(),
+        hosted: None,
+        trace: broken.trace.clone(),
+    };
+    let told = catalogue.get(name)?.replay(&file).ok()?;
+    Some(svg::draw(&told.diagram?, svg::Scale::Step))
 }

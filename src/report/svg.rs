@@ -20,6 +20,7 @@ pub enum Scale {
 
 const TOP: f64 = 58.0;
 const ROW: f64 = 30.0;
+const GAP: f64 = 24.0;
 const GUTTER: f64 = 84.0;
 const LETTER: f64 = 6.3;
 const LABEL_MAX: usize = 34;
@@ -108,7 +109,9 @@ impl<'a> Sheet<'a> {
     }
 
     fn bottom(&self) -> f64 {
-        self.y[self.y.len() - 1] + 14.0
+        let last = self.y.len() - 1;
+        let gap = if self.diagram.no_return == Some(last) { GAP } else { 0.0 };
+        self.y[last] + 14.0 + gap
     }
 
     fn node(&self, node: usize) -> f64 {
@@ -289,12 +292,13 @@ impl<'a> Sheet<'a> {
     fn verdict(&self, svg: &mut String) {
         let right = self.width() - 8.0;
         if let Some(row) = self.diagram.no_return {
-            let y = self.y[row] + ROW / 2.0;
+            // There is more room after that row.
+            let y = self.y[row] + 20.0;
             let _ = write!(
                 svg,
                 "<line class='turn' x1='8' y1='{y:.0}' x2='{right:.0}' y2='{y:.0}'/>\
                  <text class='verdict halo' x='10' y='{:.0}'>no way back</text>",
-                y + 12.0
+                y + 13.0
             );
         }
         if let Some(broken) = &self.diagram.broken {
@@ -317,18 +321,21 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Where the rows are.
+/// Where the rows are: there is a gap where it is said that there is no way back.
 fn places(diagram: &Diagram, scale: Scale) -> Vec<f64> {
+    let gap = |n: usize| if diagram.no_return.is_some_and(|turn| turn < n) { GAP } else { 0.0 };
     if scale == Scale::Step || !diagram.timed {
-        return (0..diagram.rows.len()).map(|n| TOP + ROW * n as f64).collect();
+        let rows = 0..diagram.rows.len();
+        return rows.map(|n| TOP + ROW * n as f64 + gap(n)).collect();
     }
     // The whole takes about as much room as it would by steps.
     let last = diagram.rows.last().map_or(1, |row| row.time.max(1));
     let tick = ROW * diagram.rows.len() as f64 / last as f64;
     let mut y: Vec<f64> = Vec::with_capacity(diagram.rows.len());
-    for row in &diagram.rows {
-        let due = TOP + tick * row.time as f64;
-        y.push(y.last().map_or(due, |above| due.max(above + 17.0)));
+    for (n, row) in diagram.rows.iter().enumerate() {
+        let due = TOP + tick * row.time as f64 + gap(n);
+        let least = 17.0 + gap(n) - gap(n.saturating_sub(1));
+        y.push(y.last().map_or(due, |above| due.max(above + least)));
     }
     y
 }

@@ -8,8 +8,8 @@ use crate::consistency::judge::BUDGET;
 use crate::consistency::linearizable::linearizable;
 use crate::consistency::memory::Given;
 use crate::consistency::model::Need;
-use crate::consistency::{Calls, Ruling, Verdict, model_named};
-use crate::history::{Call, History};
+use crate::consistency::{Calls, Model, Ruling, Verdict, model_named};
+use crate::history::{self, Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
 
@@ -131,7 +131,7 @@ impl<P: Protocol> Property<P> {
             if record.form() != HistoryForm::RealTime {
                 return Judged::NotApplicable(format!("the history does not say {}", Need::Timing));
             }
-            let history = as_history(record, &as_object);
+            let history = as_history(record, &as_object, |_| None);
             match linearizable(&object, &history, BUDGET) {
                 Verdict::Holds(_) => Judged::Holds,
                 Verdict::Violated(core) => Judged::Violated(in_words(&core.calls, &history)),
@@ -146,8 +146,8 @@ impl<P: Protocol> Property<P> {
     /// is *not applicable*, and engines take that for a violation.
     ///
     /// # Panics
-    /// If there is no such model, or no history of a world could ever provide what it needs: labels
-    /// of synchronisation, guards, or a mark at quiescence.
+    /// If there is no such model, or no such history could ever provide what it needs: labels of
+    /// synchronisation, guards, or a mark at quiescence.
     pub fn consistent<O: Object>(
         model: &str,
         object: O,
@@ -156,12 +156,42 @@ impl<P: Protocol> Property<P> {
         + Sync
         + 'static,
     ) -> Self {
-        let model = model_named(model).unwrap_or_else(|| panic!("there is no model {model}"));
-        if let Some(need) = model.needs.iter().find(|need| **need != Need::Timing) {
-            panic!("{} can't be judged: no world's history says {need}", model.name);
-        }
+        Property::judged_by(known(model, false), object, as_object, |_: &P::Op| None)
+    }
+
+    /// The same of a model that needs to know which calls synchronise: `label` says how.
+    ///
+    /// # Panics
+    /// If there is no such model, or the history does not provide what it needs.
+    pub fn labelled<O: Object>(
+        model: &str,
+        object: O,
+        as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(O::Op, Option<O::Ret>)>
+        + Send
+        + Sync
+        + 'static,
+        label: impl Fn(&P::Op) -> Option<history::Sync> + Send + Sync + 'static,
+    ) -> Self {
+        Property::judged_by(known(model, true), object, as_object, label)
+    }
+
+    fn judged_by<O: Object>(
+        model: &'static Model,
+        object: O,
+        as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(O::Op, Option<O::Ret>)>
+        + Send
+        + Sync
+        + 'static,
+        label: impl Fn(&P::Op) -> Option<history::Sync> + Send + Sync + 'static,
+    ) -> Self {
+        let needs_labels = model.needs.contains(&Need::Labels);
         let judge = move |record: &Record<P>| {
-            let history = as_history(record, &as_object);
+            let history = as_history(record, &as_object, &label);
+            let synchronised = history.calls().iter().any(|c| c.sync.is_some() && c.ret.is_some());
+            if needs_labels && !synchronised {
+                // Nothing has happened yet by which such a model tells before from after.
+                return Judged::Holds;
+            }
             let untimed = record.form() != HistoryForm::RealTime;
             let given = Given { untimed, ..Given::default() };
             match model.judge(&Calls::new(&object, &history, given), BUDGET) {
@@ -187,11 +217,22 @@ impl<P: Protocol> Property<P> {
     }
 }
 
+/// The model of this name; `labelled` says whether it will be told which calls synchronise.
+fn known(name: &str, labelled: bool) -> &'static Model {
+    let model = model_named(name).unwrap_or_else(|| panic!("there is no model {name}"));
+    let provided = |need: &Need| *need == Need::Timing || labelled && *need == Need::Labels;
+    if let Some(need) = model.needs.iter().find(|need| !provided(need)) {
+        panic!("{name} can't be judged: the history does not say {need}");
+    }
+    model
+}
+
 /// A world's history as one that a judge takes: the two halves of an epoch are its calls and then
 /// its returns. Where only program order was kept, each process has a clock of its own.
 fn as_history<P: Protocol, Op, Ret>(
     record: &Record<P>,
     as_object: impl Fn(&P::Op, Option<&P::Ret>) -> Option<(Op, Option<Ret>)>,
+    label: impl Fn(&P::Op) -> Option<history::Sync>,
 ) -> History<Op, Ret> {
     let timed = record.form() == HistoryForm::RealTime;
     let calls = record.entries().filter_map(|entry| {
@@ -201,7 +242,8 @@ fn as_history<P: Protocol, Op, Ret>(
         let epoch = |epoch: u32| 2 * u64::from(if timed { epoch } else { own });
         let call = Call::open(process, op, epoch(entry.invoked));
         let returned = entry.returned.map(|end| epoch(end) + 1);
-        Some(Call { ret, returned, ..call })
+        let sync = label(&entry.op).map(Box::new);
+        Some(Call { ret, returned, sync, ..call })
     });
     History::new(calls.collect()).expect("a world's processes make one call at a time")
 }

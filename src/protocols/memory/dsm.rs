@@ -26,11 +26,11 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Card, Catalogue};
-use crate::object::{Kv, kv};
+use crate::object::Kv;
 use crate::protocol::{CallId, Input, NodeId, Outbox, Protocol};
 use crate::world::{Expect, Faults, HistoryForm, Numbers, Property, Setup, Turn};
 
-use super::views::Data;
+use super::variables::{self, Data};
 
 const MANAGER: NodeId = NodeId(0);
 const FIRST_PROCESSOR: u8 = 1;
@@ -386,16 +386,10 @@ fn books() -> Property<Dsm> {
 /// Each page is a register of its own; 0 is what nobody has written.
 fn linearizable() -> Property<Dsm> {
     Property::linearizable(Kv, |op: &Op, ret: Option<&Ret>| {
-        let key = op.page().to_string();
-        Some(match op {
-            Op::Write(_, data) => (kv::Op::put(key, data.to_string()), ret.map(|_| kv::Ret::Done)),
-            Op::Read(_) => {
-                let value = |ret: &Ret| match ret {
-                    Ret::Value(data) if *data > 0 => kv::Ret::Value(Some(data.to_string())),
-                    _ => kv::Ret::Value(None),
-                };
-                (kv::Op::get(key), ret.map(value))
-            }
+        Some(match (*op, ret) {
+            (Op::Write(page, data), ret) => variables::write(page, data, ret.is_some()),
+            (Op::Read(page), Some(Ret::Value(data))) => variables::read(page, Some(*data)),
+            (Op::Read(page), _) => variables::read(page, None),
         })
     })
 }

@@ -24,17 +24,16 @@
 //! read what another lock guards: the memory keeps its promise, but is not sequential.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Card, Catalogue};
-use crate::protocol::{CallId, Input, NodeId, Outbox, ProcessId, Protocol};
-use crate::world::{
-    Entry, Expect, Faults, HistoryForm, Judged, Numbers, Property, Record, Setup, Turn,
-};
+use crate::history::SyncKind;
+use crate::object::Kv;
+use crate::protocol::{CallId, Input, NodeId, Outbox, Protocol};
+use crate::world::{Expect, Faults, HistoryForm, Numbers, Property, Setup, Turn};
 
-use super::views::{self, Access, Data, Var};
+use super::variables::{self, Data, Var};
 
 /// The number of a lock. The script lets each variable have the lock of its number.
 pub type Lock = u8;
@@ -304,7 +303,11 @@ impl LazyRelease {
                 self.waiting = None;
                 out.reply(call, Ret::Acquired(generation));
             }
-            _ => self.pass_on(cfg, lock, out),
+            _ => {
+                // It counts as none, so that each grant has its release.
+                token.here = Some(generation - 1);
+                self.pass_on(cfg, lock, out);
+            }
         }
     }
 
@@ -429,89 +432,39 @@ fn apart(one: &Clock, two: &Clock) -> bool {
     one.iter().zip(two).any(|(a, b)| a < b) && one.iter().zip(two).any(|(a, b)| a > b)
 }
 
-const LAZY: &str = "nothing overwritten before is read";
-const SEQUENTIAL: &str = "race-free programs see one order";
+const LAZY: &str = "lazy-release";
+const SEQUENTIAL: &str = "sequential";
 
-type Called = Entry<LazyRelease>;
-
-fn as_access(op: &Op, ret: Option<&Ret>) -> Option<Access> {
+/// An access to a variable, as the judges see it.
+fn as_access(op: &Op, ret: Option<&Ret>) -> Option<variables::Called> {
     match (*op, ret) {
-        (Op::Write(var, data), _) => {
-            Some(Access { var, data, writes: true, returned: ret.is_some() })
-        }
-        (Op::Read(var), Some(Ret::Value(data))) => {
-            Some(Access { var, data: *data, writes: false, returned: true })
-        }
+        (Op::Write(var, data), ret) => Some(variables::write(var, data, ret.is_some())),
+        (Op::Read(var), Some(Ret::Value(data))) => Some(variables::read(var, Some(*data))),
         _ => None,
     }
 }
 
 /// One order of all accesses explains what was read.
-fn sequential() -> Property<LazyRelease> {
-    let judge = |record: &Record<LazyRelease>| {
-        let programs = views::programs(record, as_access);
-        if views::is_sequential(&programs) {
-            Judged::Holds
-        } else {
-            Judged::Violated(format!("no order explains {programs:?}"))
-        }
-    };
-    Property::History(SEQUENTIAL, Arc::new(judge))
+pub(super) fn sequential() -> Property<LazyRelease> {
+    Property::consistent(SEQUENTIAL, Kv, as_access)
 }
 
-/// A read returns no write that comes after it, nor one that another overwrote before it.
-fn lazily_released() -> Property<LazyRelease> {
-    let judge = |record: &Record<LazyRelease>| {
-        let calls: Vec<&Called> = record.entries().collect();
-        let before = before(&calls);
-        let access = |n: usize| as_access(&calls[n].op, calls[n].ret.as_ref());
-        let writes = |var: Var| {
-            let of_var = move |n: &usize| access(*n).is_some_and(|a| a.writes && a.var == var);
-            (0..calls.len()).filter(of_var)
-        };
-        for read in 0..calls.len() {
-            let Some(Access { var, data, writes: false, .. }) = access(read) else { continue };
-            let write = writes(var).find(|n| access(*n).is_some_and(|a| a.data == data));
-            let after = |n: usize| write.is_none_or(|write| before[write].contains(&n));
-            let overwritten = writes(var).find(|n| after(*n) && before[*n].contains(&read));
-            let reason = match (write, overwritten) {
-                (None, _) if data != 0 => "nobody wrote it".to_owned(),
-                (Some(write), _) if before[read].contains(&write) => "it comes later".to_owned(),
-                (_, Some(other)) => format!("{:?} overwrote it before", calls[other]),
-                _ => continue,
-            };
-            return Judged::Violated(format!("{:?}: {reason}", calls[read]));
+/// A read returns no write that comes after it, nor one that another overwrote before it, where
+/// before is program order and each release before the later acquires of its lock.
+pub(super) fn lazily_released() -> Property<LazyRelease> {
+    let as_called = |op: &Op, ret: Option<&Ret>| match (*op, ret) {
+        (Op::Acquire(lock), Some(Ret::Acquired(grant))) => {
+            Some(variables::acquire(lock, Some(*grant)))
         }
-        Judged::Holds
+        (Op::Release(lock), Some(Ret::Released(grant))) => Some(variables::release(lock, *grant)),
+        _ => as_access(op, ret),
     };
-    Property::History(LAZY, Arc::new(judge))
-}
-
-/// For each call, which calls come after it: in its process, and across each lock from the release
-/// of one grant to the acquires of later ones.
-fn before(calls: &[&Called]) -> Vec<BTreeSet<usize>> {
-    let follows = |one: &Called, two: &Called| {
-        let ProcessId(us) = one.call.process;
-        let across = match ((one.op, one.ret), (two.op, two.ret)) {
-            (
-                (Op::Release(ours), Some(Ret::Released(end))),
-                (Op::Acquire(theirs), Some(Ret::Acquired(start))),
-            ) => ours == theirs && end < start,
-            _ => false,
-        };
-        across || (us == two.call.process.0 && one.call.number < two.call.number)
+    let label = |op: &Op| match *op {
+        Op::Acquire(lock) => Some(variables::label(lock, SyncKind::Acquire)),
+        Op::Release(lock) => Some(variables::label(lock, SyncKind::Release)),
+        Op::Read(_) | Op::Write(..) => None,
     };
-    let all = 0..calls.len();
-    let mut after: Vec<BTreeSet<usize>> = Vec::new();
-    for one in all.clone() {
-        let (mut reached, mut open) = (BTreeSet::new(), vec![one]);
-        while let Some(n) = open.pop() {
-            let next = all.clone().filter(|two| follows(calls[n], calls[*two]));
-            open.extend(next.filter(|two| reached.insert(*two)));
-        }
-        after.push(reached);
-    }
-    after
+    Property::labelled(LAZY, Kv, as_called, label)
 }
 
 /// Sections of three calls: acquire, access, release. A program goes from variable to variable, and
@@ -538,7 +491,7 @@ fn script(
     }
 }
 
-fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<LazyRelease> {
+pub(super) fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<LazyRelease> {
     let nodes = u8::try_from(numbers.nodes).expect("numbers are validated");
     let config = variant(Config {
         nodes,
@@ -554,10 +507,15 @@ fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<LazyRel
     }
 }
 
+/// The world that the checker exhausts.
+pub(super) fn small() -> Numbers {
+    let faults = Faults { partitions: 1, ..Faults::default() };
+    Numbers { nodes: 3, clients: 3, calls: 6, faults, ..Numbers::default() }
+}
+
 /// Adds the scenarios. A node has one process, so there are as many of these.
 pub fn scenarios(catalogue: &mut Catalogue) {
-    let faults = Faults { partitions: 1, ..Faults::default() };
-    let small = Numbers { nodes: 3, clients: 3, calls: 6, faults, ..Numbers::default() };
+    let small = small();
     let faults = Faults { partitions: 3, pauses: 3, ..Faults::default() };
     let large = Numbers { nodes: 4, clients: 4, calls: 24, faults, ..Numbers::default() };
     let card = |name, about| Card { name, about, small: small.clone(), large: large.clone() };

@@ -3,4 +3,5 @@
 pub mod dsm;
 pub mod lazy_release;
 pub mod pram;
-pub mod views;
+mod second_opinion;
+pub mod variables;

@@ -15,17 +15,15 @@
 //! `unordered` is the same text over links that reorder: a new value is read, and then an old one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Card, Catalogue};
+use crate::object::Kv;
 use crate::protocol::{Input, NodeId, Outbox, Protocol};
-use crate::world::{
-    Expect, Faults, HistoryForm, Judged, Links, Numbers, Property, Record, Setup, Turn,
-};
+use crate::world::{Expect, Faults, HistoryForm, Links, Numbers, Property, Setup, Turn};
 
-use super::views::{self, Access, Data, Var};
+use super::variables::{self, Data, Var};
 
 /// The size.
 #[derive(Clone, Copy, Debug)]
@@ -109,27 +107,15 @@ impl Protocol for Pram {
     }
 }
 
-const PIPELINED: &str = "writes of one process in order";
+const PIPELINED: &str = "pram";
 
 /// For each process, one order of its own accesses and all writes explains what it read.
 fn pipelined() -> Property<Pram> {
-    let as_access = |op: &Op, ret: Option<&Ret>| match (*op, ret) {
-        (Op::Write(var, data), _) => {
-            Some(Access { var, data, writes: true, returned: ret.is_some() })
-        }
-        (Op::Read(var), Some(Ret::Value(data))) => {
-            Some(Access { var, data: *data, writes: false, returned: true })
-        }
+    Property::consistent(PIPELINED, Kv, |op: &Op, ret: Option<&Ret>| match (*op, ret) {
+        (Op::Write(var, data), ret) => Some(variables::write(var, data, ret.is_some())),
+        (Op::Read(var), Some(Ret::Value(data))) => Some(variables::read(var, Some(*data))),
         (Op::Read(_), _) => None,
-    };
-    let judge = move |record: &Record<Pram>| {
-        let programs = views::programs(record, as_access);
-        match views::not_pipelined(&programs) {
-            None => Judged::Holds,
-            Some(n) => Judged::Violated(format!("no view explains {:?}", programs[n])),
-        }
-    };
-    Property::History(PIPELINED, Arc::new(judge))
+    })
 }
 
 /// Two writes and two reads in turn, of both variables: writers go up, readers come down. Every
@@ -148,7 +134,7 @@ fn script(numbers: &Numbers) -> impl Fn(&Turn<'_, Pram>) -> Option<(NodeId, Op)>
     }
 }
 
-fn setup(numbers: &Numbers, links: Links) -> Setup<Pram> {
+pub(super) fn setup(numbers: &Numbers, links: Links) -> Setup<Pram> {
     let config = Config { nodes: u8::try_from(numbers.nodes).expect("numbers are validated") };
     Setup {
         links,
@@ -158,10 +144,15 @@ fn setup(numbers: &Numbers, links: Links) -> Setup<Pram> {
     }
 }
 
+/// The world that the checker exhausts.
+pub(super) fn small() -> Numbers {
+    let faults = Faults { partitions: 1, ..Faults::default() };
+    Numbers { nodes: 3, clients: 3, calls: 2, faults, ..Numbers::default() }
+}
+
 /// Adds the scenarios.
 pub fn scenarios(catalogue: &mut Catalogue) {
-    let faults = Faults { partitions: 1, ..Faults::default() };
-    let small = Numbers { nodes: 3, clients: 3, calls: 2, faults, ..Numbers::default() };
+    let small = small();
     let faults = Faults { partitions: 3, pauses: 3, ..Faults::default() };
     let large = Numbers { nodes: 4, clients: 4, calls: 12, faults, ..Numbers::default() };
     let card = |name, about| Card { name, about, small: small.clone(), large: large.clone() };
