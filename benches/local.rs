@@ -7,7 +7,7 @@
 //! well a lock gets along with the scheduler. Each field is the median of some runs, and says how
 //! many times as long it takes as the standard library's row of the same group.
 //!
-//! The whole takes a minute and a half. It prints the table that stands in `docs/local.md`.
+//! The whole takes a minute. It prints the table that stands in `docs/local.md`.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;

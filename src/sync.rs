@@ -51,6 +51,11 @@ impl<T> UnsafeCell<T> {
         write(self.0.get())
     }
 
+    /// The value, which nobody else can reach now.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// Takes the value out.
     pub fn into_inner(self) -> T {
         self.0.into_inner()

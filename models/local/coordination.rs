@@ -70,13 +70,26 @@ fn once() {
             (Once::new(), Tally::default()),
         );
     });
+    let thrice = case("once", "three threads want the value", || {
+        let once = together(
+            &["a", "b", "c"],
+            |once| {
+                once.get_or_make(|| 1);
+            },
+            Once::new(),
+        );
+        always("it is there", once.get() == Some(&1));
+    });
     test(
         "once.txt",
-        &[twice
-            .reaches(&["a thread slept"])
-            .breaks("once/two-steps", "it is made once")
-            .breaks("once/relaxed-look", NO_RACE)
-            .breaks("once/says-so-first", NO_RACE)],
+        &[
+            twice
+                .reaches(&["a thread slept"])
+                .breaks("once/two-steps", "it is made once")
+                .breaks("once/relaxed-look", NO_RACE)
+                .breaks("once/says-so-first", NO_RACE),
+            thrice.preemptions(2).reaches(&["a thread slept"]).breaks("once/wakes-one", NO_HANG),
+        ],
     );
 }
 
@@ -201,6 +214,13 @@ fn buffers() {
         always("no item is lost or doubled", items == 6);
         producers.into_iter().for_each(Thread::join);
     });
+    let in_order = case("buffer", "a producer, room for two items, a consumer", || {
+        let buffer = Arc::new(Buffer::new(2));
+        let theirs = Arc::clone(&buffer);
+        let producer = spawn("producer", move || (1..=3).for_each(|item| theirs.put(item)));
+        always("first in, first out", [(); 3].map(|()| buffer.take()) == [1, 2, 3]);
+        producer.join();
+    });
     let two_each = case("buffer", "two producers, room for one item, two consumers", || {
         let buffer = Arc::new(Buffer::new(1));
         let producer = |name| {
@@ -222,6 +242,7 @@ fn buffers() {
                 .preemptions(3)
                 .reaches(&["a thread slept"])
                 .breaks("buffer/if", "never more items than fit"),
+            in_order.reaches(&["a thread slept"]),
             two_each
                 .preemptions(3)
                 .reaches(&["a thread slept"])
@@ -232,7 +253,8 @@ fn buffers() {
 
 #[test]
 fn channels() {
-    test("channel.txt", &[to_the_end(), close_and_receivers(), close_and_sender()]);
+    let cases = [to_the_end(), in_order(), close_and_receivers(), close_and_sender()];
+    test("channel.txt", &cases);
 }
 
 /// The sender sends two items through room for one and closes; the receiver reads to the end.
@@ -254,6 +276,20 @@ fn to_the_end() -> Case {
     })
     .reaches(&["a thread slept"])
     .breaks("channel/close-drops", "what was sent is received in order")
+}
+
+fn in_order() -> Case {
+    case("channel", "a sender sends two items through room for two, a receiver reads both", || {
+        let channel = Arc::new(Channel::new(2));
+        let theirs = Arc::clone(&channel);
+        let sender = spawn("sender", move || {
+            always("nobody closes it", theirs.send(1).is_ok() && theirs.send(2).is_ok());
+        });
+        let received = [channel.receive(), channel.receive()];
+        always("what was sent is received in order", received == [Some(1), Some(2)]);
+        sender.join();
+    })
+    .reaches(&["a thread slept"])
 }
 
 fn close_and_receivers() -> Case {
@@ -296,7 +332,8 @@ fn close_and_sender() -> Case {
 
 #[test]
 fn rendezvous() {
-    test("rendezvous.txt", &[pair(), two_senders(), closed_table()]);
+    let cases = [pair(), two_senders(), closed_table(), closed_to_a_receiver(), closed_to_one()];
+    test("rendezvous.txt", &cases);
 }
 
 fn pair() -> Case {
@@ -350,6 +387,39 @@ fn closed_table() -> Case {
     .reaches(&["an item was given back", "a thread slept"])
 }
 
+fn closed_to_a_receiver() -> Case {
+    case("rendezvous", "the channel is closed while a receiver waits for a sender", || {
+        let table = Arc::new(Rendezvous::<usize>::new());
+        let theirs = Arc::clone(&table);
+        let receiver = spawn("receiver", move || always("nobody sent", theirs.receive().is_none()));
+        table.close();
+        receiver.join();
+    })
+    .reaches(&["a thread slept"])
+    .breaks("rendezvous/closes-silently", NO_HANG)
+}
+
+/// One sender's item is taken; the other's may lie on the table when the channel is closed.
+fn closed_to_one() -> Case {
+    case("rendezvous", "two senders; one item is taken, and the channel is closed", || {
+        let table = Arc::new(Rendezvous::new());
+        let sender = |name, item| {
+            let table = Arc::clone(&table);
+            spawn(name, move || (item, table.send(item)))
+        };
+        let senders = [sender("sender 1", 1), sender("sender 2", 2)];
+        let received = table.receive();
+        table.close();
+        for (item, sent) in senders.map(Thread::join) {
+            let right = if received == Some(item) { Ok(()) } else { Err(Closed(item)) };
+            always("each item is taken or given back", sent == right);
+        }
+    })
+    .preemptions(2)
+    .reaches(&["a thread slept"])
+    .breaks("rendezvous/gives-back-another", "each item is taken or given back")
+}
+
 #[test]
 fn selects() {
     let late = case("select", "one waits for two channels, another sends into one of them", || {
@@ -359,6 +429,14 @@ fn selects() {
         let all = [&channels[0], &channels[1]];
         always("the item is received", Select::new(&all).receive() == (1, Some(7)));
         sender.join();
+    });
+    let ended = case("select", "one waits for two channels, another closes one of them", || {
+        let channels = Arc::new([Channel::<usize>::new(1), Channel::new(1)]);
+        let theirs = Arc::clone(&channels);
+        let closer = spawn("closer", move || theirs[1].close());
+        let all = [&channels[0], &channels[1]];
+        always("the end is received", Select::new(&all).receive() == (1, None));
+        closer.join();
     });
     let fair = case("select", "two channels have two items each", || {
         let channels = [Channel::new(2), Channel::new(2)];
@@ -374,6 +452,7 @@ fn selects() {
         "select.txt",
         &[
             late.reaches(&["a thread slept"]).breaks("select/looks-once", NO_HANG),
+            ended.reaches(&["a thread slept"]).breaks("channel/close-tells-no-select", NO_HANG),
             fair.breaks("select/biased", "each ready channel has its turn"),
         ],
     );
@@ -381,7 +460,23 @@ fn selects() {
 
 #[test]
 fn workers() {
-    test("workers.txt", &[blocking_call(), pinned_task()]);
+    test("workers.txt", &[blocking_call(), pinned_task(), tasks_in_order()]);
+}
+
+fn tasks_in_order() -> Case {
+    case("workers", "one worker runs two tasks", || {
+        let workers = Workers::start(1);
+        let begun = Arc::new(Tally::default());
+        for number in 1..=2 {
+            let begun = Arc::clone(&begun);
+            workers.run(move |_| always("tasks begin in order", begun.bump() == number));
+        }
+        workers.finish();
+        always("all tasks were run", begun.get() == 2);
+    })
+    .preemptions(3)
+    .reaches(&["a thread slept"])
+    .breaks("workers/last-first", "tasks begin in order")
 }
 
 /// One worker: the first task waits for what the second does.

@@ -14,7 +14,7 @@ use super::explore::{Case, Thread, always, case, is_new_history, judges, spawn, 
 use super::recording::{Recording, is_linearizable};
 use super::trace::say;
 use crate::primitives::buffer::Buffer;
-use crate::primitives::channel::Channel;
+use crate::primitives::channel::{Channel, Found, Refused};
 use crate::primitives::guarded::{Exclusion, Guarded, Seat, Seatless};
 use crate::primitives::mcs::Mcs;
 use crate::primitives::mutex::Mutex;
@@ -188,6 +188,37 @@ fn channel() {
     judged(&told, vec![Box::new(sends_and_closes), Box::new(receives)]);
 }
 
+/// One sends if there is room; the other takes what there is, and closes in between.
+fn impatient() {
+    use channel::{Op, Ret};
+    let told = Told::new(object::Channel::new(1));
+    let shared = Arc::new(Channel::new(1));
+    let (mine, ours) = (Arc::clone(&told), Arc::clone(&shared));
+    let sends = move |me| {
+        for item in 0..2 {
+            mine.call(me, Op::Send(number(item)), || match ours.try_send(item) {
+                Ok(()) => ((), Ret::Done),
+                Err(Refused::Full(_)) => ((), Ret::Full),
+                Err(Refused::Closed(_)) => ((), Ret::Closed),
+            });
+        }
+    };
+    let (mine, ours) = (Arc::clone(&told), Arc::clone(&shared));
+    let takes_and_closes = move |me| {
+        for closes in [true, false] {
+            mine.call(me, Op::Receive, || match ours.try_receive() {
+                Found::Item(item) => ((), Ret::Item(number(item))),
+                Found::Nothing => ((), Ret::Empty),
+                Found::End => ((), Ret::End),
+            });
+            if closes {
+                mine.call(me, Op::Close, || (ours.close(), Ret::Done));
+            }
+        }
+    };
+    judged(&told, vec![Box::new(sends), Box::new(takes_and_closes)]);
+}
+
 /// Two producers and a consumer, with room for one item, which is taken at first.
 fn buffer() {
     use channel::{Op, Ret};
@@ -228,7 +259,7 @@ fn mutexes_are_linearizable() {
 
 #[test]
 fn other_objects_are_linearizable() {
-    test("histories.txt", &[of_rw_lock(), of_semaphore(), of_channel(), of_buffer()]);
+    test("histories.txt", &[of_rw_lock(), of_semaphore(), of_tries(), of_channel(), of_buffer()]);
 }
 
 fn of_rw_lock() -> Case {
@@ -245,6 +276,12 @@ fn of_semaphore() -> Case {
 fn of_channel() -> Case {
     let about = "histories of a channel: one sends and closes, one receives twice";
     case("channel", about, channel).breaks("channel/close-drops", JUDGED)
+}
+
+/// Before `of_channel`, so that the history that is kept is one in which both wait.
+fn of_tries() -> Case {
+    let about = "histories of a channel: one tries to send twice, one tries to receive and closes";
+    case("channel", about, impatient).preemptions(3).breaks("channel/close-drops", JUDGED)
 }
 
 fn of_buffer() -> Case {

@@ -10,12 +10,14 @@ use crate::primitives::clh::Clh;
 use crate::primitives::guarded::{Exclusion, Guarded, Seat, Seatless};
 use crate::primitives::mcs::Mcs;
 use crate::primitives::mutex::Mutex;
+use crate::primitives::parking::Parking;
 use crate::primitives::peterson::Peterson;
 use crate::primitives::rw_lock::RwLock;
 use crate::primitives::semaphore::Semaphore;
 use crate::primitives::test_and_set::TestAndSet;
 use crate::primitives::ticket::Ticket;
-use crate::sync::{broken, mark};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::{AtomicBool, AtomicUsize, Plain, broken, mark, spin_until};
 
 const EXCLUSION: &str = "mutual exclusion";
 
@@ -160,7 +162,8 @@ fn locks_of_reads_and_writes() {
 
 #[test]
 fn mutexes() {
-    test("mutex.txt", &[mutex(), mutex_of_three(), parking(), poisoning()]);
+    let cases = [mutex(), mutex_of_three(), parking(), first_come(), seen_on_waking(), poisoning()];
+    test("mutex.txt", &cases);
 }
 
 fn enter_mutex(lock: &Mutex<usize>, inside: &Inside) {
@@ -206,6 +209,57 @@ fn parking() -> Case {
     .breaks("parking/looks-first", NO_HANG)
 }
 
+/// Two threads go to sleep, and tell in what order while the queue is locked; one is woken.
+fn first_come() -> Case {
+    case("parking", "two threads sleep, and one is woken, and then the other", || {
+        let asleep = AtomicUsize::new(0);
+        let awake = AtomicUsize::new(0);
+        let shared = Arc::new((Parking::default(), asleep, awake));
+        let sleeper = |name| {
+            let shared = Arc::clone(&shared);
+            spawn(name, move || {
+                let (parking, asleep, awake) = &*shared;
+                let mut place = 0;
+                parking.sleep_if(|| {
+                    place = asleep.fetch_add(1, Relaxed);
+                    true
+                });
+                always("first come, first woken", awake.fetch_add(1, Relaxed) == place);
+            })
+        };
+        let sleepers = [sleeper("a"), sleeper("b")];
+        let (parking, asleep, awake) = &*shared;
+        spin_until(|| asleep.load(Relaxed) == 2);
+        for woken in 1..=2 {
+            parking.wake_one();
+            spin_until(|| awake.load(Relaxed) == woken);
+        }
+        sleepers.into_iter().for_each(Thread::join);
+    })
+    .preemptions(2)
+    .breaks("parking/last-first", "first come, first woken")
+}
+
+fn seen_on_waking() -> Case {
+    case("parking", "one thread sleeps until the other has made what it waits for", || {
+        let ready = AtomicBool::new(false);
+        let shared = Arc::new((Parking::default(), ready, Plain::new(0)));
+        let theirs = Arc::clone(&shared);
+        let maker = spawn("maker", move || {
+            let (parking, ready, made) = &*theirs;
+            made.set(7);
+            ready.store(true, Relaxed);
+            parking.wake_all();
+        });
+        let (parking, ready, made) = &*shared;
+        if parking.sleep_if(|| !ready.load(Relaxed)) {
+            always("all of it is seen", made.get() == 7);
+        }
+        maker.join();
+    })
+    .reaches(&["a thread slept"])
+}
+
 /// One thread panics between two changes that belong together.
 fn poisoning() -> Case {
     case("mutex", "one thread panics with half of the change made, the other looks", || {
@@ -235,7 +289,16 @@ fn poisoning() -> Case {
 
 #[test]
 fn reader_writer_locks() {
-    test("rw_lock.txt", &[two_readers_and_a_writer(), no_overtaking()]);
+    test("rw_lock.txt", &[two_readers_and_a_writer(), no_overtaking(), two_writers()]);
+}
+
+fn two_writers() -> Case {
+    case("rw-lock", "two writers", || {
+        let lock = together(&["a", "b"], |lock| *lock.write() += 1, RwLock::new(0));
+        always("every visit is counted", *lock.read() == 2);
+    })
+    .reaches(&["a thread slept", "a writer waited"])
+    .breaks("rw-lock/forgets-writers", NO_HANG)
 }
 
 /// Readers look at both halves of a pair, which the writer changes one by one.
@@ -305,6 +368,17 @@ fn semaphores() {
             (Semaphore::new(1), Inside::at_most(1)),
         );
     });
+    let counted = case("semaphore", "two threads count under one permit", || {
+        let shared = together(
+            &["a", "b"],
+            |(semaphore, count)| {
+                let _permit = semaphore.acquire();
+                count.set(count.get() + 1);
+            },
+            (Semaphore::new(1), Plain::new(0)),
+        );
+        always("every visit is counted", shared.1.get() == 2);
+    });
     let two_permits = case("semaphore", "three threads and two permits", || {
         let shared = together(
             &["a", "b", "c"],
@@ -326,6 +400,7 @@ fn semaphores() {
                 .reaches(&["a thread slept"])
                 .breaks("semaphore/two-steps", "at most as many as permits")
                 .breaks("semaphore/wakes-nobody", NO_HANG),
+            counted.breaks("semaphore/relaxed-return", NO_RACE),
             two_permits.preemptions(2).reaches(&["a thread slept", "two were inside at once"]),
         ],
     );

@@ -15,5 +15,6 @@ mod page;
 mod programs;
 mod recording;
 mod stress;
+mod threads;
 pub mod trace;
 pub mod turns;

@@ -189,6 +189,10 @@ impl<T> UnsafeCell<T> {
         write(self.value.get())
     }
 
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }

@@ -3,7 +3,8 @@
 //! Loom tries every interleaving of a few steps; this tries few interleavings of many steps, on the
 //! machine that there is, and with its reordering. Nothing is printed and no time is measured, so
 //! the result is the same on every run unless something is broken. `SEEDBED_CASES` multiplies the
-//! number of rounds.
+//! number of rounds. `alone` makes a crate of this file and of `src/local`, for Miri and for the
+//! sanitizers.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,28 +17,48 @@ use seedbed::local::buffer::Buffer;
 use seedbed::local::channel::{Channel, Closed};
 use seedbed::local::clh::Clh;
 use seedbed::local::condvar::Condvar;
-use seedbed::local::guarded::{Exclusion, Guarded, Seat, Seatless};
+use seedbed::local::guarded::{Exclusion, Guard, Guarded, Seat, Seatless};
 use seedbed::local::mcs::Mcs;
-use seedbed::local::mutex::Mutex;
+use seedbed::local::mutex::{Mutex, MutexGuard};
 use seedbed::local::once::Once;
 use seedbed::local::peterson::Peterson;
 use seedbed::local::rendezvous::Rendezvous;
-use seedbed::local::rw_lock::RwLock;
+use seedbed::local::rw_lock::{Reading, RwLock, Writing};
 use seedbed::local::select::Select;
-use seedbed::local::semaphore::Semaphore;
+use seedbed::local::semaphore::{Permit, Semaphore};
 use seedbed::local::test_and_set::TestAndSet;
 use seedbed::local::ticket::Ticket;
 use seedbed::local::wait_group::WaitGroup;
 use seedbed::local::workers::Workers;
-use seedbed::object::{self, Object, channel, mutex, rw_lock, semaphore};
-
-use super::recording::{Recording, is_linearizable};
 
 const THREADS: usize = 4;
 
-fn rounds(rounds: usize) -> usize {
+/// So many rounds, or as many times more as is asked for; fewer for Miri, which is slow.
+pub fn rounds(rounds: usize) -> usize {
     let more = std::env::var("SEEDBED_CASES").ok().and_then(|cases| cases.parse().ok());
+    let rounds = if cfg!(miri) { rounds.div_ceil(1_000) } else { rounds };
     rounds * more.unwrap_or(1)
+}
+
+/// What threads may share, and what they may hand on: a guard too, if its value may.
+#[test]
+fn what_may_be_shared_and_sent() {
+    fn both<T: Send + Sync>() {}
+    type Word = std::cell::Cell<u8>; // It may be sent, and not be shared.
+    both::<Guarded<TestAndSet, Word>>();
+    both::<Guarded<Ticket, Word>>();
+    both::<Seat<Mcs, Word>>();
+    both::<Seat<Clh, Word>>();
+    both::<Seat<Peterson, Word>>();
+    both::<Seat<Bakery, Word>>();
+    both::<Mutex<Word>>();
+    both::<Buffer<Word>>();
+    both::<Channel<Word>>();
+    both::<Rendezvous<Word>>();
+    both::<(RwLock<u8>, Once<u8>, Select<'_, u8>)>();
+    both::<(Semaphore, Condvar, WaitGroup, Barrier, Workers)>();
+    both::<(Guard<'_, Ticket, u8>, MutexGuard<'_, u8>, Reading<'_, u8>, Writing<'_, u8>)>();
+    both::<Permit<'_>>();
 }
 
 /// A count that only a lock keeps right: read, and written back a moment later.
@@ -248,6 +269,8 @@ fn a_select_serves_all() {
         }
     });
     assert_eq!(received, [count; 3]);
+    let shown = format!("{channels:?}");
+    assert_eq!(shown.matches("watchers: []").count(), 3, "who watches still? {shown}");
 }
 
 #[test]
@@ -283,7 +306,7 @@ fn many_tasks_on_few_workers() {
         inside: AtomicUsize,
         done: AtomicUsize,
     }
-    let tasks = 100_000;
+    let tasks = if cfg!(miri) { 1_000 } else { 100_000 };
     let shared = std::sync::Arc::new(Shared {
         semaphore: Semaphore::new(2),
         inside: AtomicUsize::new(0),
@@ -309,63 +332,4 @@ fn many_tasks_on_few_workers() {
     }
     assert_eq!(workers.finish(), tasks / 1_000);
     assert_eq!(shared.done.load(Relaxed), tasks);
-}
-
-/// Records what a few real threads do, and judges it.
-fn judged<O: Object>(object: &O, threads: u32, run: impl Fn(&Recording<O>, u32) + Sync) {
-    let recording = Recording::new(|| ());
-    scope(|scope| {
-        for process in 0..threads {
-            let (recording, run) = (recording.clone(), &run);
-            scope.spawn(move || run(&recording, process));
-        }
-    });
-    let history = recording.finish();
-    assert!(!history.calls().is_empty() && is_linearizable(object, &history), "{history:?}");
-}
-
-#[test]
-fn histories_of_real_threads_are_linearizable() {
-    for _ in 0..rounds(20) {
-        let lock = Mutex::new(());
-        judged(&object::Mutex, 3, |told, me| {
-            for _ in 0..10 {
-                let enter = || (lock.lock().expect("nobody panics"), mutex::Ret::Done);
-                let guard = told.call(me, mutex::Op::Lock(me), enter);
-                told.call(me, mutex::Op::Unlock(me), || (drop(guard), mutex::Ret::Done));
-            }
-        });
-        let lock = RwLock::new(());
-        judged(&object::RwLock, 3, |told, me| {
-            use rw_lock::{Op, Ret};
-            for _ in 0..5 {
-                let guard = told.call(me, Op::Read(me), || (lock.read(), Ret::Done));
-                told.call(me, Op::Leave(me), || (drop(guard), Ret::Done));
-                let guard = told.call(me, Op::Write(me), || (lock.write(), Ret::Done));
-                told.call(me, Op::Leave(me), || (drop(guard), Ret::Done));
-            }
-        });
-        let permits = Semaphore::new(2);
-        judged(&object::Semaphore { permits: 2 }, 3, |told, me| {
-            use semaphore::{Op, Ret};
-            for _ in 0..10 {
-                let permit = told.call(me, Op::Acquire, || (permits.acquire(), Ret::Done));
-                told.call(me, Op::Release, || (drop(permit), Ret::Done));
-            }
-        });
-        let queue = Channel::new(2);
-        judged(&object::Channel::new(2), 4, |told, me| {
-            use channel::{Op, Ret};
-            for n in 0..5 {
-                if me < 2 {
-                    let item = 10 * me + n;
-                    let sent = || (queue.send(item).expect("it is open"), Ret::Done);
-                    told.call(me, Op::Send(item), sent);
-                } else {
-                    let item = || ((), Ret::Item(queue.receive().expect("it is open")));
-                    told.call(me, Op::Receive, item);
-                }
-            }
-        });
-    }
 }

@@ -1,8 +1,8 @@
 //! Whose turn it is: a thread that is seen to wait must not be overtaken by one that comes later.
 //!
-//! A thread *comes* when it calls `lock`; it *waits* once it has looked in vain, which it does after
-//! it took its place in the queue, if the lock has one; and then it *enters*. Loom sees none of
-//! this, so it adds no interleavings.
+//! A thread *comes* when it calls `lock`; it *waits* once it has looked in vain, which it does
+//! after it took its place in the queue, if the lock has one; and then it *enters*. Loom sees none
+//! of this, so it adds no interleavings.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,6 +25,18 @@ pub struct Bakery {
 
 impl Bakery {
     /// Puts a value behind a lock for this many threads.
+    ///
+    /// ```
+    /// use seedbed::local::bakery::Bakery;
+    ///
+    /// let mut seats = Bakery::guard(3, 0);
+    /// std::thread::scope(|scope| {
+    ///     for seat in &mut seats {
+    ///         scope.spawn(|| *seat.lock() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(*seats[0].lock(), 3);
+    /// ```
     pub fn guard<T>(seats: usize, value: T) -> Vec<Seat<Bakery, T>> {
         let choosing = (0..seats).map(|_| AtomicBool::new(false)).collect();
         let number = (0..seats).map(|_| AtomicUsize::new(0)).collect();

@@ -11,6 +11,17 @@
 use crate::sync::{Condvar, Mutex, broken};
 
 /// A place where a number of threads meet.
+///
+/// ```
+/// use seedbed::local::barrier::Barrier;
+///
+/// let barrier = Barrier::new(3);
+/// let last = std::thread::scope(|scope| {
+///     let threads = [(); 3].map(|()| scope.spawn(|| barrier.wait()));
+///     threads.map(|thread| thread.join().unwrap())
+/// });
+/// assert_eq!(last.iter().filter(|last| **last).count(), 1);
+/// ```
 #[derive(Debug)]
 pub struct Barrier {
     parties: usize,
@@ -25,7 +36,7 @@ struct State {
 }
 
 impl Barrier {
-    /// A barrier for so many threads.
+    /// A barrier for so many threads; one for none is one for one.
     pub fn new(parties: usize) -> Self {
         let state = Mutex::new(State { here: 0, round: 0 });
         Barrier { parties, state, round_ends: Condvar::new() }
@@ -35,7 +46,7 @@ impl Barrier {
     pub fn wait(&self) -> bool {
         let mut state = self.state.lock().expect("nothing panics under this lock");
         state.here += 1;
-        if state.here == self.parties {
+        if state.here >= self.parties {
             state.here = 0;
             state.round += 1;
             if broken("barrier/wakes-one") {

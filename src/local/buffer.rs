@@ -16,6 +16,16 @@ use std::collections::VecDeque;
 use crate::sync::{Condvar, Mutex, MutexGuard, broken};
 
 /// A buffer with room for a number of items.
+///
+/// ```
+/// use seedbed::local::buffer::Buffer;
+///
+/// let buffer = Buffer::new(1);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| (1..=3).for_each(|item| buffer.put(item)));
+///     assert_eq!([(); 3].map(|()| buffer.take()), [1, 2, 3]);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Buffer<T> {
     capacity: usize,
@@ -27,8 +37,12 @@ pub struct Buffer<T> {
 type Items<'a, T> = MutexGuard<'a, VecDeque<T>>;
 
 impl<T> Buffer<T> {
-    /// A buffer with room for so many items.
+    /// A buffer with room for so many items, at least one.
+    ///
+    /// # Panics
+    /// If there is room for none: nothing could ever be put in.
     pub fn new(capacity: usize) -> Self {
+        assert!(capacity > 0, "a buffer has room for something");
         let items = Mutex::new(VecDeque::new());
         Buffer { capacity, items, has_room: Condvar::new(), has_items: Condvar::new() }
     }

@@ -5,8 +5,9 @@
 //! first in, first out; that an accepted item is received if receivers go on until the end; and
 //! that nothing comes after the end.
 //!
-//! Broken variants: a close that wakes one of several; one that drops what is left; and a sender
-//! that looks whether the channel is closed only before it waits, and sends into a closed one.
+//! Broken variants: a close that wakes one of several; one that drops what is left; one of which a
+//! select isn't told; and a sender that looks whether the channel is closed only before it waits,
+//! and sends into a closed one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +16,22 @@ use super::select::Watcher;
 use crate::sync::{Condvar, Mutex, MutexGuard, broken};
 
 /// A queue between threads, with room for a number of items.
+///
+/// ```
+/// use seedbed::local::channel::{Channel, Closed, Refused};
+///
+/// let channel = Channel::new(1);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         (1..=3).try_for_each(|item| channel.send(item)).expect("nobody else closes it");
+///         channel.close();
+///     });
+///     let received: Vec<u32> = std::iter::from_fn(|| channel.receive()).collect();
+///     assert_eq!(received, [1, 2, 3]);
+/// });
+/// assert_eq!(channel.send(4), Err(Closed(4)));
+/// assert_eq!(channel.try_send(4), Err(Refused::Closed(4)));
+/// ```
 #[derive(Debug)]
 pub struct Channel<T> {
     capacity: usize,
@@ -34,6 +51,15 @@ struct State<T> {
 /// The channel is closed; here is the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed<T>(pub T);
+
+/// Why an item is not sent; here it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused<T> {
+    /// There is no room now.
+    Full(T),
+    /// The channel is closed.
+    Closed(T),
+}
 
 /// What a look finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +99,23 @@ impl<T> Channel<T> {
         if state.closed && !broken("channel/sends-after-close") {
             return Err(Closed(item));
         }
-        state.items.push_back(item);
-        self.has_items.notify_one();
-        state.tell_watchers();
+        self.put(&mut state, item);
+        Ok(())
+    }
+
+    /// Sends an item if there is room now.
+    ///
+    /// # Errors
+    /// If there is none, or the channel is closed.
+    pub fn try_send(&self, item: T) -> Result<(), Refused<T>> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Refused::Closed(item));
+        }
+        if state.items.len() >= self.capacity {
+            return Err(Refused::Full(item));
+        }
+        self.put(&mut state, item);
         Ok(())
     }
 
@@ -101,7 +141,9 @@ impl<T> Channel<T> {
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.tell_watchers();
+        if !broken("channel/close-tells-no-select") {
+            state.tell_watchers();
+        }
         if broken("channel/close-wakes-one") {
             self.has_items.notify_one();
             self.has_room.notify_one();
@@ -119,6 +161,12 @@ impl<T> Channel<T> {
     /// Somebody does so no longer.
     pub(super) fn unwatch(&self, watcher: &Arc<Watcher>) {
         self.state().watchers.retain(|other| !Arc::ptr_eq(other, watcher));
+    }
+
+    fn put(&self, state: &mut State<T>, item: T) {
+        state.items.push_back(item);
+        self.has_items.notify_one();
+        state.tell_watchers();
     }
 
     fn look(&self, state: &mut State<T>) -> Found<T> {

@@ -30,6 +30,18 @@ struct Place {
 
 impl Clh {
     /// Puts a value behind a lock for this many threads.
+    ///
+    /// ```
+    /// use seedbed::local::clh::Clh;
+    ///
+    /// let mut seats = Clh::guard(3, 0);
+    /// std::thread::scope(|scope| {
+    ///     for seat in &mut seats {
+    ///         scope.spawn(|| *seat.lock() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(*seats[0].lock(), 3);
+    /// ```
     pub fn guard<T>(seats: usize, value: T) -> Vec<Seat<Clh, T>> {
         Guarded::seats(Clh::new(seats), value)
     }

@@ -16,6 +16,20 @@ use super::parking::Parking;
 use crate::sync::broken;
 
 /// A queue of threads that wait for something to change.
+///
+/// ```
+/// use seedbed::local::{condvar::Condvar, mutex::Mutex};
+///
+/// let (ready, changed) = (Mutex::new(false), Condvar::new());
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         *ready.lock().unwrap() = true;
+///         changed.notify_all();
+///     });
+///     let guard = changed.wait_while(ready.lock().unwrap(), |ready| !*ready).unwrap();
+///     assert!(*guard);
+/// });
+/// ```
 #[derive(Debug, Default)]
 pub struct Condvar {
     waiting: Parking,

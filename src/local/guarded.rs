@@ -11,6 +11,7 @@
 //! Assumes of its holders that they end: a guard that is leaked keeps the lock for ever.
 //! There is no poisoning here; [`mutex`](super::mutex) has it.
 
+use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -41,7 +42,12 @@ pub unsafe trait Exclusion: Send + Sync {
 /// What [`Exclusion`] promises holds although all threads use seat 0.
 pub unsafe trait Seatless: Exclusion + Default {}
 
-/// A value behind a lock.
+/// A value behind a lock. It may be shared by threads if its value may go from one to the other:
+///
+/// ```compile_fail
+/// fn shared<T: Sync>(_: &T) {}
+/// shared(&seedbed::local::ticket::TicketLock::new(std::rc::Rc::new(0)));
+/// ```
 #[derive(Debug)]
 pub struct Guarded<L, T> {
     exclusion: L,
@@ -85,7 +91,12 @@ impl<L: Exclusion, T> Guarded<L, T> {
     }
 }
 
-/// One thread's place at a lock that tells its threads apart.
+/// One thread's place at a lock that tells its threads apart. It can't be copied:
+///
+/// ```compile_fail
+/// let seats = seedbed::local::mcs::Mcs::guard(2, 0);
+/// let same_seat_twice = seats[0].clone();
+/// ```
 #[derive(Debug)]
 pub struct Seat<L, T> {
     guarded: Arc<Guarded<L, T>>,
@@ -109,12 +120,17 @@ impl<L: Exclusion, T> Seat<L, T> {
 /// let lock = SpinLock::new(std::cell::Cell::new(0));
 /// shared(&lock.lock()); // A `Cell` may not be shared.
 /// ```
-#[derive(Debug)]
 #[must_use = "the lock is given back at once if nobody holds its guard"]
 pub struct Guard<'a, L: Exclusion, T> {
     guarded: &'a Guarded<L, T>,
     seat: usize,
     owns: PhantomData<&'a mut T>,
+}
+
+impl<L: Exclusion, T: Debug> Debug for Guard<'_, L, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 impl<L: Exclusion, T> Deref for Guard<'_, L, T> {

@@ -31,6 +31,18 @@ struct Node {
 
 impl Mcs {
     /// Puts a value behind a lock for this many threads.
+    ///
+    /// ```
+    /// use seedbed::local::mcs::Mcs;
+    ///
+    /// let mut seats = Mcs::guard(3, 0);
+    /// std::thread::scope(|scope| {
+    ///     for seat in &mut seats {
+    ///         scope.spawn(|| *seat.lock() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(*seats[0].lock(), 3);
+    /// ```
     pub fn guard<T>(seats: usize, value: T) -> Vec<Seat<Mcs, T>> {
         Guarded::seats(Mcs::new(seats), value)
     }

@@ -11,6 +11,24 @@
 //! library; `models/local` makes each mistake in turn, and loom finds it. What is guaranteed, and
 //! in how many executions, stands in `docs/local.md`, which a test keeps true.
 //!
+//! ```
+//! use seedbed::local::{channel::Channel, mutex::Mutex};
+//!
+//! let (total, numbers) = (Mutex::new(0), Channel::new(16));
+//! std::thread::scope(|scope| {
+//!     for _ in 0..3 {
+//!         scope.spawn(|| {
+//!             while let Some(number) = numbers.receive() {
+//!                 *total.lock().unwrap() += number;
+//!             }
+//!         });
+//!     }
+//!     (1..=100).for_each(|number| numbers.send(number).unwrap());
+//!     numbers.close();
+//! });
+//! assert_eq!(total.into_inner().unwrap(), 5050);
+//! ```
+//!
 //! This is the only folder with `unsafe` code, and each such block says why it is sound.
 
 pub mod bakery;

@@ -12,6 +12,7 @@
 //! Broken variants: leaving without waking; entering after a sleep as if nobody else slept, which
 //! forgets the third thread; forgetting the panic.
 
+use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
@@ -26,7 +27,36 @@ const HELD: usize = 1;
 const AWAITED: usize = 2;
 
 /// A value behind a lock.
-#[derive(Debug)]
+///
+/// A thread that locks it twice at a time waits for itself.
+///
+/// ```
+/// use seedbed::local::mutex::Mutex;
+///
+/// let pair = Mutex::new((0, 0));
+/// let careless = std::thread::scope(|scope| {
+///     let half_done = || {
+///         pair.lock().unwrap().0 = 1;
+///         let _guard = pair.lock().unwrap();
+///         panic!("before the other half is done");
+///     };
+///     scope.spawn(half_done).join()
+/// });
+/// assert!(careless.is_err());
+/// // Whoever comes next is told, and gets the value all the same.
+/// let mut guard = pair.lock().unwrap_err().into_inner();
+/// *guard = (1, 1);
+/// pair.clear_poison();
+/// drop(guard);
+/// assert!(pair.lock().is_ok());
+/// ```
+///
+/// It may be shared by threads if its value may go from one to the other:
+///
+/// ```compile_fail
+/// fn shared<T: Sync>(_: &T) {}
+/// shared(&seedbed::local::mutex::Mutex::new(std::rc::Rc::new(0)));
+/// ```
 pub struct Mutex<T> {
     state: AtomicUsize,
     sleepers: Parking,
@@ -36,6 +66,18 @@ pub struct Mutex<T> {
 
 // SAFETY: the value is reached by one thread at a time, which may differ from the one that made it.
 unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T: Debug> Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => shown.field("value", &*guard),
+            Err(TryLockError::Poisoned(guard)) => shown.field("value", &**guard.get_ref()),
+            Err(TryLockError::WouldBlock) => shown.field("value", &format_args!("<locked>")),
+        };
+        shown.field("poisoned", &self.is_poisoned()).finish_non_exhaustive()
+    }
+}
 
 impl<T: Default> Default for Mutex<T> {
     fn default() -> Self {
@@ -83,6 +125,16 @@ impl<T> Mutex<T> {
         self.poisoned.store(false, Relaxed);
     }
 
+    /// The value, which nobody else can reach now.
+    ///
+    /// # Errors
+    /// If a thread panicked under the lock; the error holds the value.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        let poisoned = self.is_poisoned();
+        let value = self.value.get_mut();
+        if poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+    }
+
     /// Takes the value out.
     ///
     /// # Errors
@@ -124,7 +176,6 @@ impl<T> Mutex<T> {
 }
 
 /// The lock is held; dropping this gives it back.
-#[derive(Debug)]
 #[must_use = "the lock is given back at once if nobody holds its guard"]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
@@ -137,6 +188,12 @@ impl<'a, T> MutexGuard<'a, T> {
     /// The lock that is held.
     pub(super) fn mutex(&self) -> &'a Mutex<T> {
         self.mutex
+    }
+}
+
+impl<T: Debug> Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 

@@ -7,7 +7,7 @@
 //! "double-checked locking" (1996) got exactly this wrong for years.
 //!
 //! Broken variants: a relaxed look; looking and starting in two steps, so that two make it; saying
-//! that it is there before it is.
+//! that it is there before it is; waking one sleeper of several.
 
 use super::parking::Parking;
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed};
@@ -18,6 +18,22 @@ const FILLING: usize = 1;
 const FULL: usize = 2;
 
 /// A value that is there, or is not there yet.
+///
+/// ```
+/// use seedbed::local::once::Once;
+///
+/// let answer = Once::new();
+/// assert_eq!(answer.get(), None);
+/// assert_eq!(*answer.get_or_make(|| 42), 42);
+/// assert_eq!(*answer.get_or_make(|| unreachable!("it is there")), 42);
+/// ```
+///
+/// It may be shared by threads if its value may, and may go from one to the other:
+///
+/// ```compile_fail
+/// fn shared<T: Sync>(_: &T) {}
+/// shared(&seedbed::local::once::Once::<std::cell::Cell<u32>>::new());
+/// ```
 #[derive(Debug)]
 pub struct Once<T> {
     state: AtomicUsize,
@@ -50,7 +66,8 @@ impl<T> Once<T> {
         (self.state.load(order) == FULL).then(|| self.full())
     }
 
-    /// The value, which is made now if nobody has made it.
+    /// The value, which is made now if nobody has made it. Who asks for it while making it waits
+    /// for itself.
     pub fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
         loop {
             if let Some(value) = self.get() {
@@ -105,6 +122,10 @@ struct Filling<'a, T> {
 impl<T> Drop for Filling<'_, T> {
     fn drop(&mut self) {
         self.once.state.swap(self.ends_as, AcqRel);
-        self.once.sleepers.wake_all();
+        if broken("once/wakes-one") {
+            self.once.sleepers.wake_one();
+        } else {
+            self.once.sleepers.wake_all();
+        }
     }
 }

@@ -7,8 +7,9 @@
 //! a few instructions only.
 //!
 //! Guarantees: a thread that found its condition true sleeps until it is woken by name; sleepers
-//! are woken first come, first served. Assumes that who makes the condition false does so before it
-//! wakes. The broken variant looks before it joins the queue, and sleeps through its wake-up.
+//! are woken first come, first served, and see what was done before they were woken. Assumes that
+//! who makes the condition false does so before it wakes. Broken variants: looking before joining
+//! the queue sleeps through the wake-up; waking who came last.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +19,22 @@ use crate::sync::thread::{self, Thread};
 use crate::sync::{AtomicBool, SpinLock, broken, mark};
 
 /// A queue of sleeping threads.
+///
+/// It sleeps by [`thread::park`], so who sleeps here may take an `unpark` for its own that was
+/// meant for another wait of the same thread, as the standard library's channels do.
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+///
+/// use seedbed::local::parking::Parking;
+///
+/// let (closed, sleepers) = (AtomicBool::new(true), Parking::default());
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| sleepers.sleep_if(|| closed.load(SeqCst)));
+///     closed.store(false, SeqCst);
+///     sleepers.wake_all();
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Parking {
     sleepers: SpinLock<VecDeque<Arc<Sleeper>>>,
@@ -64,7 +81,10 @@ impl Parking {
 
     /// Wakes the one that sleeps longest, if any.
     pub fn wake_one(&self) -> bool {
-        let first = self.sleepers.lock().pop_front();
+        let first = match broken("parking/last-first") {
+            true => self.sleepers.lock().pop_back(),
+            false => self.sleepers.lock().pop_front(),
+        };
         first.is_some_and(|sleeper| {
             sleeper.wake();
             true

@@ -28,6 +28,18 @@ pub struct Peterson {
 
 impl Peterson {
     /// Puts a value behind a lock for two threads.
+    ///
+    /// ```
+    /// use seedbed::local::peterson::Peterson;
+    ///
+    /// let mut seats = Peterson::guard(0);
+    /// std::thread::scope(|scope| {
+    ///     for seat in &mut seats {
+    ///         scope.spawn(|| *seat.lock() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(*seats[0].lock(), 2);
+    /// ```
     pub fn guard<T>(value: T) -> Vec<Seat<Peterson, T>> {
         let wants = [(); 2].map(|()| AtomicBool::new(false));
         Guarded::seats(Peterson { wants, turn: AtomicUsize::new(0) }, value)

@@ -4,13 +4,26 @@
 //! returns, the other one has begun to receive. Closing it gives untaken items back. Guarantees
 //! that each item is taken once or given back, and that senders and receivers meet in pairs.
 //!
-//! Broken variants: a sender that does not wait for its taker; and waking one thread where senders
-//! and receivers wait in one queue.
+//! Broken variants: a sender that does not wait for its taker; waking one thread where senders and
+//! receivers wait in one queue; closing it without telling who waits; and, when it is closed,
+//! giving back what is on the table, which may be another's.
 
 use super::channel::Closed;
 use crate::sync::{Condvar, Mutex, MutexGuard, broken};
 
 /// A table with place for one item.
+///
+/// ```
+/// use seedbed::local::{channel::Closed, rendezvous::Rendezvous};
+///
+/// let table = Rendezvous::new();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| table.send("here").expect("somebody receives"));
+///     assert_eq!(table.receive(), Some("here"));
+/// });
+/// table.close();
+/// assert_eq!(table.send("late"), Err(Closed("late")));
+/// ```
 #[derive(Debug)]
 pub struct Rendezvous<T> {
     state: Mutex<State<T>>,
@@ -58,8 +71,9 @@ impl<T> Rendezvous<T> {
         while state.taken < mine && !state.closed && !broken("rendezvous/sender-leaves") {
             state = self.wait(state);
         }
+        let untaken = state.taken < mine || broken("rendezvous/gives-back-another");
         match state.table.take() {
-            Some(item) if state.closed && state.taken < mine => Err(Closed(item)),
+            Some(item) if state.closed && untaken => Err(Closed(item)),
             other => {
                 // The table holds what the next sender has laid there.
                 state.table = other;
@@ -85,7 +99,9 @@ impl<T> Rendezvous<T> {
     /// Closes the channel.
     pub fn close(&self) {
         self.state().closed = true;
-        self.changed.notify_all();
+        if !broken("rendezvous/closes-silently") {
+            self.changed.notify_all();
+        }
     }
 
     /// Something has changed, and only those who wait know whether they waited for it.

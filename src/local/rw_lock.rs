@@ -11,8 +11,9 @@
 //! Guarantees: no reader beside a writer, one writer at a time, and no reader that comes after a
 //! writer began to wait enters before it. Broken variants: readers that ignore waiting writers;
 //! readers that are not counted while they read; readers that leave with a relaxed write, so that
-//! the writer overwrites what they still read.
+//! the writer overwrites what they still read; a writer that leaves and wakes readers only.
 
+use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -30,7 +31,26 @@ const WAITING: u64 = 1 << 32;
 const READERS: u64 = WAITING - READER;
 
 /// A value behind a lock.
-#[derive(Debug)]
+///
+/// ```
+/// use seedbed::local::rw_lock::RwLock;
+///
+/// let names = RwLock::new(vec!["a"]);
+/// {
+///     let (one, other) = (names.read(), names.read());
+///     assert_eq!(*one, *other);
+///     assert!(names.try_write().is_none());
+/// }
+/// names.write().push("b");
+/// assert_eq!(names.into_inner(), ["a", "b"]);
+/// ```
+///
+/// It may be shared by threads if its value may, and may go from one to the other:
+///
+/// ```compile_fail
+/// fn shared<T: Sync>(_: &T) {}
+/// shared(&seedbed::local::rw_lock::RwLock::new(std::cell::Cell::new(0)));
+/// ```
 pub struct RwLock<T> {
     state: AtomicU64,
     readers: Parking,
@@ -40,6 +60,23 @@ pub struct RwLock<T> {
 
 // SAFETY: the value is reached by one writer, hence `Send`, or by many readers, hence `Sync`.
 unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
+
+impl<T: Debug> Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RwLock");
+        match self.try_read() {
+            Some(guard) => shown.field("value", &*guard),
+            None => shown.field("value", &format_args!("<locked>")),
+        };
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        RwLock::new(T::default())
+    }
+}
 
 fn occupied(state: u64) -> bool {
     state & (WAITING - 1) != 0
@@ -131,6 +168,16 @@ impl<T> RwLock<T> {
         self.state.compare_exchange(from, to, Acquire, Relaxed).is_ok()
     }
 
+    /// The value, which nobody else can reach now.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
     /// Does a writer wait?
     pub fn writer_waits(&self) -> bool {
         self.state.load(Relaxed) >= WAITING
@@ -146,7 +193,7 @@ impl<T> RwLock<T> {
 
     fn writer_leaves(&self) {
         let state = self.state.fetch_sub(WRITER, Release) - WRITER;
-        if state >= WAITING {
+        if state >= WAITING && !broken("rw-lock/forgets-writers") {
             self.writers.wake_one();
         } else {
             self.readers.wake_all();
@@ -155,7 +202,6 @@ impl<T> RwLock<T> {
 }
 
 /// A reader is inside until this is dropped.
-#[derive(Debug)]
 #[must_use = "the reader leaves at once if nobody holds its guard"]
 pub struct Reading<'a, T> {
     lock: &'a RwLock<T>,
@@ -163,11 +209,22 @@ pub struct Reading<'a, T> {
 }
 
 /// A writer is inside until this is dropped.
-#[derive(Debug)]
 #[must_use = "the writer leaves at once if nobody holds its guard"]
 pub struct Writing<'a, T> {
     lock: &'a RwLock<T>,
     owns: PhantomData<&'a mut T>,
+}
+
+impl<T: Debug> Debug for Reading<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Debug> Debug for Writing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 impl<T> Deref for Reading<'_, T> {

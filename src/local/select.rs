@@ -14,6 +14,23 @@ use super::channel::{Channel, Found};
 use crate::sync::{Condvar, Mutex, broken};
 
 /// Waits for any of some channels.
+///
+/// ```
+/// use seedbed::local::{channel::Channel, select::Select};
+///
+/// let (numbers, ends) = (Channel::new(1), Channel::new(1));
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         numbers.send(7).expect("it is open");
+///         ends.close();
+///     });
+///     let channels = [&numbers, &ends];
+///     let mut select = Select::new(&channels);
+///     let mut found = [select.receive(), select.receive()];
+///     found.sort();
+///     assert_eq!(found, [(0, Some(7)), (1, None)]);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Select<'a, T> {
     channels: &'a [&'a Channel<T>],
@@ -28,13 +45,13 @@ pub(super) struct Watcher {
 }
 
 impl<'a, T> Select<'a, T> {
-    /// Waits for any of these channels.
+    /// Waits for any of these channels; of none, for ever.
     pub fn new(channels: &'a [&'a Channel<T>]) -> Self {
         Select { channels, next: 0 }
     }
 
     /// The next item and the number of the channel that it came from; or no item, if that channel
-    /// is at its end.
+    /// is at its end, which it says each time that its turn comes.
     pub fn receive(&mut self) -> (usize, Option<T>) {
         loop {
             if let Some(found) = self.look() {

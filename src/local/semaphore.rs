@@ -6,13 +6,25 @@
 //! by whoever takes it.
 //!
 //! Broken variants: looking and taking in two steps lets one too many in; returning a permit
-//! without waking anybody leaves a sleeper asleep beside a free permit.
+//! without waking anybody leaves a sleeper asleep beside a free permit; returning it with a relaxed
+//! write hides from the next one what was done under it.
 
 use super::parking::Parking;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{AtomicUsize, broken};
 
 /// A number of permits.
+///
+/// ```
+/// use seedbed::local::semaphore::Semaphore;
+///
+/// let seats = Semaphore::new(2);
+/// let (one, other) = (seats.acquire(), seats.acquire());
+/// assert!(seats.try_acquire().is_none());
+/// drop(one);
+/// assert_eq!(seats.free(), 1);
+/// # drop(other);
+/// ```
 #[derive(Debug)]
 pub struct Semaphore {
     permits: AtomicUsize,
@@ -66,7 +78,8 @@ pub struct Permit<'a> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.semaphore.permits.fetch_add(1, Release);
+        let order = if broken("semaphore/relaxed-return") { Relaxed } else { Release };
+        self.semaphore.permits.fetch_add(1, order);
         if !broken("semaphore/wakes-nobody") {
             self.semaphore.sleepers.wake_one();
         }

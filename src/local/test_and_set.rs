@@ -13,6 +13,18 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{AtomicBool, broken, spin_until};
 
 /// A value behind a test-and-set lock.
+///
+/// ```
+/// use seedbed::local::test_and_set::SpinLock;
+///
+/// let count = SpinLock::new(0);
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| *count.lock() += 1);
+///     }
+/// });
+/// assert_eq!(*count.lock(), 4);
+/// ```
 pub type SpinLock<T> = Guarded<TestAndSet, T>;
 
 /// The lock itself.

@@ -14,6 +14,14 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{AtomicUsize, broken, spin_until};
 
 /// A value behind a ticket lock.
+///
+/// ```
+/// use seedbed::local::ticket::TicketLock;
+///
+/// let words = TicketLock::new(vec!["first"]);
+/// words.lock().push("second");
+/// assert_eq!(*words.lock(), ["first", "second"]);
+/// ```
 pub type TicketLock<T> = Guarded<Ticket, T>;
 
 /// The lock itself.

@@ -12,6 +12,26 @@
 use crate::sync::{Condvar, Mutex, MutexGuard, broken};
 
 /// A count of tasks that are not done.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+///
+/// use seedbed::local::wait_group::WaitGroup;
+///
+/// let (group, sum) = (WaitGroup::new(), AtomicUsize::new(0));
+/// group.add(3);
+/// std::thread::scope(|scope| {
+///     for n in 1..=3 {
+///         let (group, sum) = (&group, &sum);
+///         scope.spawn(move || {
+///             sum.fetch_add(n, Relaxed);
+///             group.done();
+///         });
+///     }
+///     group.wait();
+///     assert_eq!(sum.load(Relaxed), 6);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct WaitGroup {
     state: Mutex<State>,

@@ -8,8 +8,9 @@
 //! meanwhile a substitute runs tasks that are not pinned.
 //!
 //! Guarantees that tasks begin in the order in which they were given, that a pinned task never
-//! migrates, and that a blocking call holds nobody up. The broken variant starts no substitute:
-//! when every worker is in a blocking call, nobody is left to end it.
+//! migrates, and that a blocking call holds nobody up. Broken variants: no substitute is started,
+//! so when every worker is in a blocking call, nobody is left to end it; what came last begins
+//! first.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,6 +20,20 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, MutexGuard, broken};
 
 /// A pool of workers.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use seedbed::local::{channel::Channel, workers::Workers};
+///
+/// let workers = Workers::start(1);
+/// let answer = Arc::new(Channel::new(1));
+/// let theirs = Arc::clone(&answer);
+/// // The one worker waits for what the next task sends: a substitute runs that.
+/// workers.run(move |worker| assert_eq!(worker.blocking(|| theirs.receive()), Some(42)));
+/// workers.run(move |_| answer.send(42).expect("it is open"));
+/// assert_eq!(workers.finish(), 1, "blocking calls");
+/// ```
 #[derive(Debug)]
 pub struct Workers {
     shared: Arc<Shared>,
@@ -61,8 +76,13 @@ pub struct Worker {
 }
 
 impl Workers {
-    /// Starts so many workers. They wait for tasks until [`finish`](Workers::finish) is called.
+    /// Starts so many workers. They wait for tasks until [`finish`](Workers::finish) is called; if
+    /// it never is, for as long as the program runs.
+    ///
+    /// # Panics
+    /// If there are none: nobody would run the tasks.
     pub fn start(workers: usize) -> Self {
+        assert!(workers > 0, "there is a worker to run the tasks");
         let mut state = State::default();
         state.pinned.resize_with(workers, VecDeque::new);
         let state = Mutex::new(state);
@@ -142,7 +162,10 @@ impl Worker {
                 return None;
             }
             let mine = self.number.and_then(|number| state.pinned[number].pop_front());
-            let task = mine.or_else(|| state.tasks.pop_front());
+            let task = mine.or_else(|| match broken("workers/last-first") {
+                true => state.tasks.pop_back(),
+                false => state.tasks.pop_front(),
+            });
             if task.is_some() || (state.ended && self.number.is_some()) {
                 return task;
             }
