@@ -364,7 +364,9 @@ fn find<O: Object>(
     budget: u64,
 ) -> Result<Finding, JudgeError> {
     let started = Instant::now();
-    let judged = linearizable::judge(object, history, budget);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let effort = linearizable::Effort { threads, ..linearizable::Effort::steps(budget) };
+    let judged = linearizable::judge_within(object, history, effort);
     let (answer, explanation, core) = match &judged.verdict {
         Verdict::Holds(found) => {
             witness::confirms(object, history, &found.order)
@@ -432,8 +434,9 @@ pub(super) fn why_it_is_violated<Op: Debug, Ret: Debug>(
 
 fn why_it_is_unknown<Op, Ret>(history: &History<Op, Ret>, unknown: &Unknown) -> String {
     format!(
-        "The budget ran out after {} steps. {} of {} parts are explained; in another an order of \
+        "The {} ran out after {} steps. {} of {} parts are explained; in another an order of \
          {} calls explains a beginning. The history has {} calls.",
+        if unknown.full { "memory" } else { "budget" },
         unknown.steps,
         unknown.parts_fine,
         unknown.parts,

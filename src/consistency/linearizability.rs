@@ -36,8 +36,11 @@ fn judge(subject: &dyn Subject, budget: u64) -> Ruling {
             minimal: core.minimal,
         },
         Verdict::Unknown(unknown) => Ruling::Unknown(format!(
-            "the budget ran out after {} steps; {} of {} parts are explained",
-            unknown.steps, unknown.parts_fine, unknown.parts
+            "the {} ran out after {} steps; {} of {} parts are explained",
+            if unknown.full { "memory" } else { "budget" },
+            unknown.steps,
+            unknown.parts_fine,
+            unknown.parts
         )),
     }
 }

@@ -31,6 +31,8 @@ mod monotonic_reads;
 mod monotonic_writes;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod orders;
 pub mod outputs;
 pub mod page;
 mod pram;
@@ -45,6 +47,7 @@ mod release_sc;
 mod safe;
 mod search;
 mod sequential;
+mod shrinking;
 mod slow;
 pub mod staleness;
 pub mod subject;
@@ -53,8 +56,8 @@ mod weak_ordering;
 pub mod witness;
 mod writes_follow_reads;
 
-pub use interleave::Interleaved;
 pub use model::{Model, Ruling, model_named, models};
+pub use subject::Sequenced;
 pub use subject::{Calls, Subject};
 
 /// What a judge found out.
@@ -108,6 +111,8 @@ pub struct Core {
 pub struct Unknown {
     /// Steps that were made.
     pub steps: u64,
+    /// It was the memory that ran out, not the steps.
+    pub full: bool,
     /// Parts of the object that are fine.
     pub parts_fine: usize,
     /// Parts of the object in all.

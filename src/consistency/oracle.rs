@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::linearizable::{classifier, judge, linearizable};
-use super::search::{Found, search};
+use super::search::{Board, Fate, Found, Limits};
 use super::{Core, Verdict, reason, witness};
 use crate::history::{Call, History};
 use crate::object::{
@@ -375,7 +375,9 @@ fn long_histories_of_busy_clients_are_judged() {
         panic!("it holds");
     };
     witness::confirms(&object, &history, &found.order).unwrap();
-    assert!(matches!(search(&object, history.calls(), 1_000).0, Found::Spent(_)));
+    let mut board = Board::new(&object, history.calls());
+    let (found, _) = board.search(&[Fate::Bound; 2_000], Limits::steps(1_000));
+    assert!(matches!(found, Found::Spent(_)));
 
     // A read near the end returns the first value: that, its write and another are enough.
     let last = calls.iter().rposition(|call| call.op == register::Op::Read).unwrap();

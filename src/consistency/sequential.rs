@@ -9,12 +9,11 @@
 //! small core. Then an order is searched for, with memory and a budget. Calls that are more than
 //! reads and writes, such as compare-and-set, are searched by the object's own rules.
 
-use super::interleave::Interleaved;
 use super::memory::{
     self, Memory, Search, View, Views, interleaving, program_order, returns, synchronised,
 };
 use super::model::{Fast, Judge, Model, Ruling, Shortcut, Weak};
-use super::subject::Subject;
+use super::subject::{Sequenced, Subject};
 use super::{cache, causal, causal_convergence, linearizability};
 
 /// The model.
@@ -89,33 +88,34 @@ pub(super) fn suffices(memory: &Memory, budget: u64) -> Fast {
 /// Decides it by the object's own rules.
 fn of_calls(subject: &dyn Subject, budget: u64) -> Ruling {
     let algorithm = "search".to_owned();
-    match subject.interleaved(None, budget) {
-        Interleaved::Order(order) => Ruling::Holds {
+    match subject.sequenced(budget) {
+        Sequenced::Order(order) => Ruling::Holds {
             algorithm,
             why: format!("An order of {} calls explains every answer.", order.len()),
         },
-        Interleaved::Spent => Ruling::Unknown(format!("no order was found in {budget} steps")),
-        Interleaved::None => {
-            // The longest beginning that can be explained, and the call after it.
-            let refuted = |upto: usize| {
-                let prefix: Vec<usize> = (0..upto).collect();
-                subject.interleaved(Some(&prefix), budget) == Interleaved::None
-            };
-            let (mut fine, mut bad) = (0, subject.size());
-            while fine + 1 < bad {
-                let middle = fine.midpoint(bad);
-                if refuted(middle) { bad = middle } else { fine = middle }
-            }
+        Sequenced::Spent(0, _) => Ruling::Unknown(format!("no order was found in {budget} steps")),
+        Sequenced::Spent(fine, parts) => Ruling::Unknown(format!(
+            "{fine} of {parts} parts have an order by themselves, which is necessary; {budget} \
+             steps found none of all calls"
+        )),
+        Sequenced::Core { calls, helpless, minimal, part } => {
+            let alone =
+                part.map(|part| format!("On {part:?} alone, no")).unwrap_or("No".to_owned());
             Ruling::Violated {
                 algorithm,
-                core: (0..bad).collect(),
-                free: Vec::new(),
-                minimal: false,
                 story: vec![format!(
-                    "No order of the first {bad} calls that respects each session's own explains \
-                     every answer; the core is not minimal, since no smaller part of such an \
-                     object's calls is known to prove it."
+                    "{alone} order that respects each session's own explains the answers of these \
+                     {} calls{}.",
+                    calls.len(),
+                    match helpless.len() {
+                        0 => String::new(),
+                        1 => ", whenever one other update took effect, if it ever did".to_owned(),
+                        n => format!(", whenever {n} other updates took effect, if they ever did"),
+                    }
                 )],
+                core: calls,
+                free: helpless,
+                minimal,
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use super::interleave::{self, Interleaved};
+use super::interleave;
 use super::linearizable::{self, Judged};
 use super::memory::{Given, Memory};
 use super::{Verdict, witness};
@@ -29,12 +29,31 @@ pub trait Subject {
     /// Whether some order respects real time; with a witness that was confirmed.
     fn linearized(&self, budget: u64) -> Judged;
 
-    /// Whether some order of the calls, or of those with these indices alone, respects program
-    /// order.
-    fn interleaved(&self, only: Option<&[usize]>, budget: u64) -> Interleaved;
+    /// Whether some order respects program order; with a witness that was confirmed.
+    fn sequenced(&self, budget: u64) -> Sequenced;
 
     /// What a core of linearizability says, in words.
     fn tell(&self, core: &super::Core) -> String;
+}
+
+/// What was found out about orders that respect each session's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sequenced {
+    /// There is one: indices of calls.
+    Order(Vec<usize>),
+    /// There is none, and these calls show it.
+    Core {
+        /// Calls whose answers and places in their sessions contradict each other.
+        calls: Vec<usize>,
+        /// Updates that could not be left out, whenever they took effect, if they did.
+        helpless: Vec<usize>,
+        /// True if every further reduction was tried.
+        minimal: bool,
+        /// The part of the object that contradicts itself, if there is one.
+        part: Option<String>,
+    },
+    /// The budget ran out; so many parts of so many have an order by themselves, which is needed.
+    Spent(usize, usize),
 }
 
 /// A history of an object's calls.
@@ -82,8 +101,17 @@ impl<O: Object> Subject for Calls<'_, O> {
         judged
     }
 
-    fn interleaved(&self, only: Option<&[usize]>, budget: u64) -> Interleaved {
-        interleave::interleave(self.object, self.history.calls(), only, budget)
+    fn sequenced(&self, budget: u64) -> Sequenced {
+        let calls = self.history.calls();
+        let sequenced = interleave::judge(self.object, calls, budget);
+        if let Sequenced::Order(order) = &sequenced
+            && let Err(reason) = witness::respects_sessions(self.object, calls, order)
+        {
+            panic!(
+                "a witness is refuted by the second checker, a defect of this program: {reason}"
+            );
+        }
+        sequenced
     }
 
     fn tell(&self, core: &super::Core) -> String {

@@ -2,6 +2,8 @@
 //! checked by eye. It says yes only if the order is legal, respects real time, names every call at
 //! most once and every call that returned.
 
+use std::collections::BTreeMap;
+
 use crate::history::{Call, History};
 use crate::object::Object;
 
@@ -43,4 +45,39 @@ pub fn explains<O: Object>(
         Some(index) => Err(format!("call {index} returned and takes no effect")),
         None => Ok(()),
     }
+}
+
+/// Checks that an order explains calls and respects each session's order. Of calls that never
+/// returned, only a session's last has a place in that.
+pub fn respects_sessions<O: Object>(
+    object: &O,
+    calls: &[Call<O::Op, O::Ret>],
+    order: &[usize],
+) -> Result<(), String> {
+    let mut places = vec![None; calls.len()];
+    let mut state = object.init();
+    for (place, &index) in order.iter().enumerate() {
+        let call = calls.get(index).ok_or_else(|| format!("there is no call {index}"))?;
+        if places[index].replace(place).is_some() {
+            return Err(format!("call {index} takes effect twice"));
+        }
+        let ret = object.apply(&mut state, &call.op);
+        if call.ret.as_ref().is_some_and(|told| *told != ret) {
+            return Err(format!("call {index} answers {:?}, which should be {ret:?}", call.ret));
+        }
+    }
+    let mut latest = BTreeMap::new();
+    for (index, call) in calls.iter().enumerate() {
+        let own = |other: &Call<O::Op, O::Ret>| other.session == call.session;
+        match (call.returned, places[index]) {
+            (Some(_), None) => return Err(format!("call {index} returned and takes no effect")),
+            (None, None) => continue,
+            (None, _) if calls[index + 1..].iter().any(own) => continue,
+            _ if latest.get(&call.session) > Some(&places[index]) => {
+                return Err(format!("call {index} takes effect before one of its session's past"));
+            }
+            _ => latest.insert(call.session, places[index]),
+        };
+    }
+    Ok(())
 }

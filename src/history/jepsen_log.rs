@@ -7,7 +7,7 @@
 use std::io::BufRead;
 
 use super::edn;
-use super::import::{Beside, Event, Fault, LineReader, faulty};
+use super::import::{Beside, Event, Fault, Kind, LineReader, faulty};
 
 /// What comes before the fields of an event.
 const MARKS: [&str; 2] = ["jepsen.util - ", "jepsen.util: "];
@@ -44,8 +44,28 @@ fn event(line: usize, text: &str) -> Result<Option<Event>, Fault> {
         field.ok_or_else(|| faulty(line, format!("the event has no {name}")))
     };
     let process = edn::process(line, &edn::parse(line, field("process")?)?)?;
-    let kind = edn::kind(line, &edn::parse(line, field("type")?)?)?;
-    let function = edn::name(line, "function", &edn::parse(line, field("function")?)?)?;
+    let kind = kind(line, field("type")?)?;
+    let function = function(line, field("function")?)?;
     let value = edn::parse(line, field("value")?)?;
     Ok(Some(Event { line, process, kind, function, key: None, value, beside: Beside::default() }))
+}
+
+/// The usual words need no parser.
+fn kind(line: usize, text: &str) -> Result<Kind, Fault> {
+    match text {
+        ":invoke" => Ok(Kind::Invoke),
+        ":ok" => Ok(Kind::Ok),
+        ":fail" => Ok(Kind::Fail),
+        ":info" => Ok(Kind::Info),
+        other => edn::kind(line, &edn::parse(line, other)?),
+    }
+}
+
+fn function(line: usize, text: &str) -> Result<String, Fault> {
+    match text.strip_prefix(':') {
+        Some(name) if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+            Ok(name.to_owned())
+        }
+        _ => edn::name(line, "function", &edn::parse(line, text)?),
+    }
 }

@@ -8,7 +8,7 @@
 
 use super::deeds::{Deeds, Sketch};
 use super::{priority_queue, queue, set, stack, zones};
-use crate::consistency::search::{Found, search};
+use crate::consistency::search::{Board, Fate, Found, Limits, Spent};
 use crate::consistency::{Core, contradiction, witness};
 use crate::history::Call;
 use crate::object::{Kind, Object};
@@ -48,30 +48,30 @@ pub enum Answer {
     Order(Vec<usize>),
     /// Calls that no order explains.
     Core(Core),
-    /// The budget ran out; an order that explains a beginning.
-    Spent(Vec<usize>),
+    /// The limits were reached.
+    Spent(Spent),
 }
 
 /// Judges the calls of one part.
-pub fn decide<O: Object>(object: &O, calls: &[Call<O::Op, O::Ret>], budget: u64) -> Decision {
+pub fn decide<O: Object>(object: &O, calls: &[Call<O::Op, O::Ret>], limits: Limits) -> Decision {
     let known = PROCEDURES.iter().find(|(_, kind, _)| *kind == object.kind());
     let sketch = known.and_then(|(name, _, procedure)| {
         let deeds = Deeds::of(object, calls)?;
         Some((*name, procedure(&deeds)?))
     });
     let (procedure, answer) = match sketch {
-        None => return by_search(object, calls, budget, None),
+        None => return by_search(object, calls, limits, None),
         Some((name, Sketch::Order(order))) => {
             let confirmed = witness::explains(object, calls, &order).is_ok();
             (name, confirmed.then_some(Answer::Order(order)))
         }
         Some((name, Sketch::Contradiction(suspects))) => {
-            (name, core_among(object, calls, suspects, budget).map(Answer::Core))
+            (name, core_among(object, calls, suspects, limits).map(Answer::Core))
         }
     };
     match answer {
         Some(answer) => Decision { procedure, answer, steps: 0, refuted: None },
-        None => by_search(object, calls, budget, Some(procedure)),
+        None => by_search(object, calls, limits, Some(procedure)),
     }
 }
 
@@ -80,31 +80,31 @@ fn core_among<O: Object>(
     object: &O,
     calls: &[Call<O::Op, O::Ret>],
     mut suspects: Vec<usize>,
-    budget: u64,
+    limits: Limits,
 ) -> Option<Core> {
     suspects.sort_unstable();
     suspects.dedup();
     let few: Vec<_> = suspects.iter().map(|call| calls[*call].clone()).collect();
-    match search(object, &few, budget) {
-        (Found::Stuck { call, .. }, steps) => {
-            Some(contradiction::explain(object, &few, call, steps).named(None, &suspects))
-        }
+    match by_search(object, &few, limits, None).answer {
+        Answer::Core(core) => Some(core.named(None, &suspects)),
         _ => None,
     }
 }
 
-fn by_search<O: Object>(
+/// Judges calls by the search, whatever the object.
+pub fn by_search<O: Object>(
     object: &O,
     calls: &[Call<O::Op, O::Ret>],
-    budget: u64,
+    limits: Limits,
     refuted: Option<&'static str>,
 ) -> Decision {
-    let (found, steps) = search(object, calls, budget);
+    let mut board = Board::new(object, calls);
+    let (found, steps) = board.search(&vec![Fate::Bound; calls.len()], limits);
     let answer = match found {
         Found::Order(order) => Answer::Order(order),
-        Found::Spent(order) => Answer::Spent(order),
-        Found::Stuck { call, .. } => {
-            Answer::Core(contradiction::explain(object, calls, call, steps))
+        Found::Spent(spent) => Answer::Spent(spent),
+        Found::Stuck(stuck) => {
+            Answer::Core(contradiction::explain(&mut board, object, calls, stuck.call, steps))
         }
     };
     Decision { procedure: SEARCH, answer, steps, refuted }

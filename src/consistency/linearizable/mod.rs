@@ -9,6 +9,7 @@
 
 pub mod classifier;
 pub mod deeds;
+mod parts;
 mod pools;
 mod priority_queue;
 mod queue;
@@ -18,13 +19,11 @@ pub mod stream;
 mod trees;
 mod zones;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Unknown, Verdict, Witness};
-use crate::history::{Call, History};
+use super::Verdict;
+use crate::history::History;
 use crate::object::Object;
-use classifier::{Answer, Decision};
 
 /// A verdict, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +34,25 @@ pub struct Judged {
     pub procedures: BTreeSet<&'static str>,
     /// Procedures whose answers were refuted and replaced by the search's.
     pub refuted: BTreeSet<&'static str>,
+}
+
+/// What judging may cost. The verdict and all that is said depend on the first two, and on the
+/// third not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Steps of the general search.
+    pub steps: u64,
+    /// About how much memory the searches may take.
+    pub bytes: usize,
+    /// How many threads search at once, each in a part of its own.
+    pub threads: usize,
+}
+
+impl Effort {
+    /// So many steps, in one thread and half a gigabyte.
+    pub fn steps(steps: u64) -> Effort {
+        Effort { steps, bytes: 1 << 29, threads: 1 }
+    }
 }
 
 /// Judges a history within a number of steps of the general search.
@@ -48,52 +66,28 @@ pub fn linearizable<O: Object>(
 
 /// Judges a history, and says how.
 pub fn judge<O: Object>(object: &O, history: &History<O::Op, O::Ret>, budget: u64) -> Judged {
-    let mut parts = split(object, history);
-    // Small parts first: they leave more of the budget to those that need it.
-    parts.sort_by_key(|(_, indices)| indices.len());
-    let count = parts.len();
-    let (mut steps, mut points, mut unsettled) = (0, Vec::new(), Vec::new());
-    let (mut procedures, mut refuted) = (BTreeSet::new(), BTreeSet::new());
-    for (done, (part, indices)) in parts.into_iter().enumerate() {
-        let calls = calls_of(history, &indices);
-        let share = (budget - steps) / (count - done) as u64;
-        let decision: Decision = classifier::decide(object, &calls, share);
-        steps += decision.steps;
-        procedures.insert(decision.procedure);
-        refuted.extend(decision.refuted);
-        match decision.answer {
-            Answer::Order(order) => points.extend(moments(&calls, &indices, &order)),
-            Answer::Spent(order) => unsettled.push(order.len()),
-            Answer::Core(core) => {
-                let verdict = Verdict::Violated(core.named(part, &indices));
-                return Judged { verdict, procedures: [decision.procedure].into(), refuted };
-            }
-        }
-    }
-    let verdict = match unsettled.iter().max() {
-        Some(explained) => Verdict::Unknown(Unknown {
-            steps,
-            parts_fine: count - unsettled.len(),
-            parts: count,
-            explained: *explained,
-        }),
-        None => {
-            points.sort_unstable();
-            Verdict::Holds(Witness { order: points.into_iter().map(|(_, _, call)| call).collect() })
-        }
-    };
-    Judged { verdict, procedures, refuted }
+    judge_within(object, history, Effort::steps(budget))
 }
 
-/// The calls of one part; a copy, unless it is the only one.
-fn calls_of<'a, Op: Clone, Ret: Clone>(
-    history: &'a History<Op, Ret>,
-    indices: &[usize],
-) -> Cow<'a, [Call<Op, Ret>]> {
-    match indices.len() == history.calls().len() {
-        true => history.calls().into(),
-        false => indices.iter().map(|index| history.calls()[*index].clone()).collect(),
-    }
+/// Judges a history within limits.
+pub fn judge_within<O: Object>(
+    object: &O,
+    history: &History<O::Op, O::Ret>,
+    effort: Effort,
+) -> Judged {
+    parts::judge(object, history, split(object, history), effort)
+}
+
+/// Judges a history by the general search, with all parts of the object at once: for comparison.
+pub fn judge_as_a_whole<O: Object>(
+    object: &O,
+    history: &History<O::Op, O::Ret>,
+    effort: Effort,
+) -> Judged {
+    let all = (0..history.calls().len()).collect();
+    parts::judge_by(object, history, vec![(None, all)], effort, |object, calls, limits| {
+        classifier::by_search(object, calls, limits, None)
+    })
 }
 
 /// The independent parts of a history: their names, and the indices of their calls.
@@ -109,23 +103,4 @@ fn split<O: Object>(
         true => vec![(None, (0..history.calls().len()).collect())],
         false => parts.into_iter().collect(),
     }
-}
-
-/// For each call of a part's order: when it takes effect, its place in the order, and its index.
-/// Sorting these merges the parts. Each call takes effect as early as it can, at its invocation or
-/// with the call before it, which is never after its own return; so real time is respected across
-/// the parts, too.
-fn moments<Op, Ret>(
-    calls: &[Call<Op, Ret>],
-    indices: &[usize],
-    order: &[usize],
-) -> Vec<(u64, usize, usize)> {
-    let mut moment = 0;
-    let places = order.iter().enumerate();
-    places
-        .map(|(place, &call)| {
-            moment = moment.max(calls[call].invoked);
-            (moment, place, indices[call])
-        })
-        .collect()
 }

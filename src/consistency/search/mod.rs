@@ -10,7 +10,7 @@
 //! configuration has as many bits as calls were ever open at once, not as the history has calls.
 //! Configurations are kept whole: nothing rests on a hash value.
 //!
-//! Three reductions, each with its reason:
+//! Five reductions, each with its reason:
 //! * A pending call whose answer says that it changed nothing, and that is legal now, is taken now,
 //!   and no other choice is tried. Take any order that explains the rest; moving this call to its
 //!   front changes no state, and the call is already invoked.
@@ -18,61 +18,106 @@
 //!   the history, such a call may as well be left out.
 //! * Of several calls that never return and are the same operation, the first invoked is taken
 //!   first. In an order that takes a later one in its place, the two can be swapped.
+//! * What is reached with fewer calls of unknown outcome taken stands for what is reached with more
+//!   and is else the same (see `seen.rs`).
+//! * Where every pending call touches one part of the object only, just those are tried that touch
+//!   the part of the call that must return next. In any order that explains the rest, take the
+//!   first of these calls: those before it touch other parts, so it can as well be moved to the
+//!   front.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+mod board;
+mod seen;
 
-use crate::history::Call;
+pub use board::{Board, Fate, INITIAL, NONE};
+pub use seen::Seen;
+
 use crate::object::Object;
+use board::{Event, Known};
 
-/// How a search ended.
+/// How a search ended. Calls are named by their indices on the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found<S> {
+pub enum Found {
     /// An order that explains the calls.
     Order(Vec<usize>),
     /// There is none.
-    Stuck {
-        /// The call whose return no order can pass.
-        call: usize,
-        /// An order of calls that comes so far.
-        partial: Vec<usize>,
-        /// The states in which every order is stuck there.
-        states: Vec<S>,
-    },
-    /// The budget ran out; this order explains the longest prefix that was reached.
-    Spent(Vec<usize>),
+    Stuck(Stuck),
+    /// The budget ran out.
+    Spent(Spent),
 }
 
-/// Searches for an order of calls that are sorted by their invocations. Every try of a call is a
-/// step, and so is every other word that a configuration needs, so memory is bounded as well.
-pub fn search<O: Object>(
-    object: &O,
-    calls: &[Call<O::Op, O::Ret>],
-    budget: u64,
-) -> (Found<O::State>, u64) {
-    let mut search = Search::new(object, calls, budget);
-    let end = search.run();
-    let steps = budget.min(search.steps);
-    let found = match end {
-        End::Explained => Found::Order(search.order.iter().map(|call| *call as usize).collect()),
-        End::Spent => Found::Spent(search.best.order()),
-        End::Stuck => Found::Stuck {
-            call: search.plan.events[search.best.position].call as usize,
-            partial: search.best.order(),
-            states: search.states_at(search.best.position),
-        },
-    };
-    (found, steps)
+/// Where no order gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The call whose return no order can pass.
+    pub call: usize,
+    /// An order of calls that comes so far.
+    pub partial: Vec<usize>,
+    /// The states in which every order is stuck there.
+    pub states: Vec<u32>,
 }
 
-const NONE: u32 = u32::MAX;
+/// How far a search came within its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// An order that explains the longest prefix that was reached.
+    pub order: Vec<usize>,
+    /// It was the memory that ran out, not the steps.
+    pub full: bool,
+}
 
-/// A call, as the search needs it.
+/// What a search may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Tries of a call.
+    pub steps: u64,
+    /// About how much memory.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// So many steps, in half a gigabyte.
+    pub fn steps(steps: u64) -> Limits {
+        Limits { steps, bytes: 1 << 29 }
+    }
+}
+
+impl<O: Object> Board<'_, O> {
+    /// Searches for an order of the calls, where each has its fate. Returns the steps, too.
+    pub fn search(&mut self, fates: &[Fate], limits: Limits) -> (Found, u64) {
+        let plan = Plan::new(self, fates);
+        let mut search = Search::new(self, plan, limits);
+        let end = search.run();
+        let steps = limits.steps.min(search.steps);
+        let found = match end {
+            End::Explained => {
+                Found::Order(search.order.iter().map(|call| *call as usize).collect())
+            }
+            End::Spent => Found::Spent(Spent { order: search.best.order(), full: search.full }),
+            End::Stuck => Found::Stuck(Stuck {
+                call: search.plan.events[search.best.position].call as usize,
+                partial: search.best.order(),
+                states: search.states_at(search.best.position),
+            }),
+        };
+        (found, steps)
+    }
+
+    /// The states with these numbers, sorted.
+    pub fn states(&self, numbers: &[u32]) -> Vec<O::State> {
+        let states =
+            numbers.iter().map(|state| self.machine.states.values[*state as usize].clone());
+        let mut states: Vec<O::State> = states.collect();
+        states.sort();
+        states
+    }
+}
+
+/// A call in one search.
 #[derive(Clone, Copy, Debug)]
 struct Planned {
     op: u32,
-    /// The answer that it gave, if it is to be judged.
-    ret: Option<u32>,
+    ret: u32,
+    part: u32,
     slot: u32,
     /// It changed nothing if it may be taken at all.
     silent: bool,
@@ -83,61 +128,52 @@ struct Planned {
     before: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Event {
-    call: u32,
-    returns: bool,
+impl Planned {
+    fn of(known: &Known, fate: Fate) -> Planned {
+        let Known { op, ret, part, silent, reads, returned } = *known;
+        let (slot, before) = (NONE, NONE);
+        match fate == Fate::Bound && returned {
+            true => Planned { op, ret, part, slot, silent, open: false, before },
+            false => Planned { op, ret: NONE, part, slot, silent: reads, open: true, before },
+        }
+    }
 }
 
-/// The history, prepared once.
+/// The history, prepared for one search.
 #[derive(Debug)]
 struct Plan {
     calls: Vec<Planned>,
     events: Vec<Event>,
-    /// Slots below this are for calls that return; each of the others is for one open call.
-    shared_slots: usize,
+    /// Slots below this are for calls that return. Of the others, from the next multiple of 64 on,
+    /// each is for one open call.
+    shared: usize,
     slots: usize,
+    /// There are calls that touch more than one part.
+    mixed: bool,
 }
 
 impl Plan {
-    fn new<O: Object>(
-        object: &O,
-        machine: &mut Machine<'_, O>,
-        calls: &[Call<O::Op, O::Ret>],
-    ) -> Plan {
-        let planned = calls.iter().map(|call| Planned {
-            op: machine.ops.id(&call.op),
-            ret: call.ret.as_ref().map(|ret| machine.rets.id(ret)),
-            slot: 0,
-            silent: match &call.ret {
-                Some(ret) => object.silent(&call.op, ret),
-                None => object.reads(&call.op),
-            },
-            open: call.returned.is_none(),
-            before: NONE,
-        });
-        let planned: Vec<Planned> = planned.collect();
-        let mut times = Vec::with_capacity(2 * calls.len());
-        for (index, call) in (0..).zip(calls) {
+    fn new<O: Object>(board: &Board<'_, O>, fates: &[Fate]) -> Plan {
+        let calls = board.calls.iter().zip(fates);
+        let calls: Vec<Planned> = calls.map(|(known, fate)| Planned::of(known, *fate)).collect();
+        let is_event = |event: &&Event| {
+            let call = &calls[event.call as usize];
             // An open call that changes nothing explains nothing.
-            if planned[index as usize].open && planned[index as usize].silent {
-                continue;
-            }
-            times.push((call.invoked, Event { call: index, returns: false }));
-            times.extend(call.returned.map(|time| (time, Event { call: index, returns: true })));
-        }
-        // At one time invocations come first: such calls count as concurrent.
-        times.sort_by_key(|(time, event)| (*time, event.returns));
-        let events = times.into_iter().map(|(_, event)| event).collect();
-        let mut plan = Plan { calls: planned, events, shared_slots: 0, slots: 0 };
-        plan.give_slots();
+            let nothing = call.open && (event.returns || call.silent);
+            fates[event.call as usize] != Fate::Out && !nothing
+        };
+        let events: Vec<Event> = board.events.iter().filter(is_event).copied().collect();
+        let mixed = events.iter().any(|event| calls[event.call as usize].part == NONE);
+        let mut plan = Plan { calls, events, shared: 0, slots: 0, mixed };
+        plan.give_slots(board.machine.ops());
         plan
     }
 
-    fn give_slots(&mut self) {
-        let (mut free, mut holders) = (Vec::new(), Vec::new());
+    fn give_slots(&mut self, ops: usize) {
+        let (mut free, mut holders, mut open) = (Vec::new(), Vec::new(), false);
         for event in &self.events {
             let call = &mut self.calls[event.call as usize];
+            open |= call.open;
             if event.returns {
                 free.push(call.slot);
             } else if !call.open {
@@ -148,142 +184,19 @@ impl Plan {
                 }
             }
         }
-        self.shared_slots = holders.len();
-        self.slots = holders.len();
-        let mut last_of = HashMap::new();
+        (self.shared, self.slots) = (holders.len(), holders.len());
+        if !open {
+            return;
+        }
+        self.slots = self.shared.next_multiple_of(64);
+        let mut last_of = vec![NONE; ops];
         for event in self.events.iter().filter(|event| !event.returns) {
             let call = &mut self.calls[event.call as usize];
             if call.open {
                 call.slot = self.slots as u32;
-                call.before = last_of.insert(call.op, event.call).unwrap_or(NONE);
+                call.before = std::mem::replace(&mut last_of[call.op as usize], event.call);
                 self.slots += 1;
             }
-        }
-    }
-}
-
-/// Values, numbered in the order in which they turn up.
-#[derive(Debug)]
-struct Numbered<T> {
-    values: Vec<T>,
-    ids: HashMap<T, u32>,
-}
-
-impl<T: Clone + Eq + Hash> Numbered<T> {
-    fn new() -> Self {
-        Numbered { values: Vec::new(), ids: HashMap::new() }
-    }
-
-    fn id(&mut self, value: &T) -> u32 {
-        if let Some(id) = self.ids.get(value) {
-            return *id;
-        }
-        let id = self.values.len() as u32;
-        self.values.push(value.clone());
-        self.ids.insert(value.clone(), id);
-        id
-    }
-}
-
-/// The object, with its states numbered and its moves remembered.
-#[derive(Debug)]
-struct Machine<'a, O: Object> {
-    object: &'a O,
-    states: Numbered<O::State>,
-    ops: Numbered<O::Op>,
-    rets: Numbered<O::Ret>,
-    /// From a state and an operation, in one number, to a state and an answer.
-    moves: HashMap<u64, (u32, u32), BuildHasherDefault<Mix>>,
-}
-
-impl<O: Object> Machine<'_, O> {
-    /// The state after an operation, and the answer.
-    fn step(&mut self, state: u32, op: u32) -> (u32, u32) {
-        let from = u64::from(state) << 32 | u64::from(op);
-        if let Some(to) = self.moves.get(&from) {
-            return *to;
-        }
-        let mut after = self.states.values[state as usize].clone();
-        let ret = self.object.apply(&mut after, &self.ops.values[op as usize]);
-        let to = (self.states.id(&after), self.rets.id(&ret));
-        self.moves.insert(from, to);
-        to
-    }
-}
-
-/// Spreads numbers over all 64 bits. It is for speed only: who hashes here also compares.
-fn mix(hash: u64, word: u64) -> u64 {
-    let mixed = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed ^ (mixed >> 29)
-}
-
-#[derive(Debug, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = mix(self.0, u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = mix(self.0, word);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// A set of configurations, each a fixed number of words, stored whole and without gaps.
-#[derive(Debug)]
-struct Seen {
-    width: usize,
-    words: Vec<u64>,
-    /// Open addressing: 0 is empty, n the configuration number n - 1.
-    table: Vec<u32>,
-}
-
-impl Seen {
-    fn new(width: usize) -> Self {
-        Seen { width, words: Vec::new(), table: vec![0; 64] }
-    }
-
-    fn len(&self) -> usize {
-        self.words.len() / self.width
-    }
-
-    /// Where the configuration is in the table, or where it would be.
-    fn place(&self, words: &[u64]) -> usize {
-        let mask = self.table.len() - 1;
-        let mut place = words.iter().fold(0, |hash, word| mix(hash, *word)) as usize & mask;
-        loop {
-            let entry = self.table[place] as usize;
-            if entry == 0 || self.words[(entry - 1) * self.width..entry * self.width] == *words {
-                return place;
-            }
-            place = (place + 1) & mask;
-        }
-    }
-
-    /// True if it wasn't there.
-    fn insert(&mut self, words: &[u64]) -> bool {
-        let place = self.place(words);
-        if self.table[place] != 0 {
-            return false;
-        }
-        self.words.extend_from_slice(words);
-        self.table[place] = self.len() as u32;
-        if self.len() * 2 > self.table.len() {
-            self.grow();
-        }
-        true
-    }
-
-    fn grow(&mut self) {
-        self.table = vec![0; self.table.len() * 2];
-        for entry in 1..=self.len() {
-            let place = self.place(&self.words[(entry - 1) * self.width..entry * self.width]);
-            self.table[place] = entry as u32;
         }
     }
 }
@@ -330,6 +243,8 @@ struct Frame {
     taken: usize,
     /// Which choice comes next: the call that must return comes first, then slot by slot.
     next: usize,
+    /// Only calls of this part are tried.
+    part: u32,
 }
 
 enum End {
@@ -339,13 +254,16 @@ enum End {
 }
 
 #[derive(Debug)]
-struct Search<'a, O: Object> {
-    machine: Machine<'a, O>,
+struct Search<'a, 'b, O: Object> {
+    board: &'b mut Board<'a, O>,
     plan: Plan,
     seen: Seen,
     best: Best,
-    budget: u64,
+    limits: Limits,
     steps: u64,
+    /// When to look next how much memory is taken, and whether it was too much.
+    look: u64,
+    full: bool,
     frames: Vec<Frame>,
     /// The pending calls of each frame, one after the other, and then those of the walk.
     pending: Vec<u64>,
@@ -358,12 +276,10 @@ struct Search<'a, O: Object> {
     key: Vec<u64>,
 }
 
-impl<'a, O: Object> Search<'a, O> {
-    fn new(object: &'a O, calls: &[Call<O::Op, O::Ret>], budget: u64) -> Self {
-        let (states, ops, rets) = (Numbered::new(), Numbered::new(), Numbered::new());
-        let mut machine = Machine { object, states, ops, rets, moves: HashMap::default() };
-        let plan = Plan::new(object, &mut machine, calls);
+impl<'a, 'b, O: Object> Search<'a, 'b, O> {
+    fn new(board: &'b mut Board<'a, O>, plan: Plan, limits: Limits) -> Self {
         let words = plan.slots.div_ceil(64).max(1);
+        let same = 1 + plan.shared.div_ceil(64).min(words);
         let mut holder = vec![NONE; plan.slots];
         for event in &plan.events {
             let call = &plan.calls[event.call as usize];
@@ -372,12 +288,14 @@ impl<'a, O: Object> Search<'a, O> {
             }
         }
         Search {
-            machine,
+            board,
             plan,
-            seen: Seen::new(1 + words),
+            seen: Seen::new(same, 1 + words),
             best: Best::default(),
-            budget,
+            limits,
             steps: 0,
+            look: 0,
+            full: false,
             frames: Vec::new(),
             pending: vec![0; words],
             words,
@@ -389,12 +307,11 @@ impl<'a, O: Object> Search<'a, O> {
     }
 
     fn run(&mut self) -> End {
-        let state = self.machine.states.id(&self.machine.object.init());
-        if self.enter(state) {
+        if self.enter(INITIAL) {
             return End::Explained;
         }
         while let Some(frame) = self.frames.last().copied() {
-            if self.steps > self.budget {
+            if self.steps > self.limits.steps || self.is_full() {
                 self.best.before_turning_back(&self.order, 0);
                 return End::Spent;
             }
@@ -413,6 +330,17 @@ impl<'a, O: Object> Search<'a, O> {
         }
         self.best.before_turning_back(&self.order, 0);
         End::Stuck
+    }
+
+    /// Whether the memory is used up; that is looked up now and then.
+    fn is_full(&mut self) -> bool {
+        if self.steps < self.look {
+            return false;
+        }
+        self.look = self.steps + 256;
+        let walk = 8 * self.pending.capacity() + size_of::<Frame>() * self.frames.capacity();
+        self.full = self.seen.bytes() + self.board.machine.bytes() + walk > self.limits.bytes;
+        self.full
     }
 
     /// The pending calls where the walk stands.
@@ -458,12 +386,12 @@ impl<'a, O: Object> Search<'a, O> {
         while chosen.is_none() && next <= self.plan.slots {
             let slot = if next == 0 { must } else { next - 1 };
             let rest = self.pending[self.pending.len() - self.words + slot / 64] >> (slot % 64);
-            if next > 0 && rest == 0 {
-                next = (slot / 64 + 1) * 64 + 1;
+            if next > 0 && rest & 1 == 0 {
+                next += if rest == 0 { 64 - slot % 64 } else { rest.trailing_zeros() as usize };
                 continue;
             }
-            if rest & 1 == 1 && (next == 0 || slot != must) {
-                chosen = self.attempt(frame.state, self.holder[slot]);
+            if next == 0 || slot != must {
+                chosen = self.attempt(frame, self.holder[slot]);
             }
             next += 1;
         }
@@ -473,17 +401,20 @@ impl<'a, O: Object> Search<'a, O> {
         chosen
     }
 
-    fn attempt(&mut self, state: u32, call: u32) -> Option<u32> {
-        self.steps += 1;
+    fn attempt(&mut self, frame: Frame, call: u32) -> Option<u32> {
         let planned = self.plan.calls[call as usize];
-        let (after, ret) = self.machine.step(state, planned.op);
-        if planned.ret.is_some_and(|told| told != ret) {
+        if frame.part != NONE && frame.part != planned.part {
+            return None;
+        }
+        self.steps += 1;
+        let (after, ret) = self.board.machine.step(frame.state, planned.op);
+        if planned.ret != NONE && planned.ret != ret {
             return None;
         }
         if planned.open {
             let twin_waits = planned.before != NONE
                 && self.is_pending(self.plan.calls[planned.before as usize].slot as usize);
-            if after == state || twin_waits {
+            if after == frame.state || twin_waits {
                 return None;
             }
         }
@@ -508,13 +439,26 @@ impl<'a, O: Object> Search<'a, O> {
         self.key.push((self.position as u64) << 32 | u64::from(state));
         self.key.extend_from_slice(&self.pending[self.pending.len() - self.words..]);
         if self.seen.insert(&self.key) {
-            self.steps += self.words as u64 - 1;
-            let taken = self.order.len();
-            self.frames.push(Frame { position: self.position, state, taken, next: 0 });
+            let (taken, part) = (self.order.len(), self.only_part());
+            self.frames.push(Frame { position: self.position, state, taken, next: 0, part });
             self.pending.truncate(self.frames.len() * self.words);
             self.pending.extend_from_within((self.frames.len() - 1) * self.words..);
         }
         false
+    }
+
+    /// The part to which the choice can be narrowed down, or none.
+    fn only_part(&self) -> u32 {
+        if !self.board.parts {
+            return NONE;
+        }
+        let touches_more = |slot: usize| {
+            self.is_pending(slot) && self.plan.calls[self.holder[slot] as usize].part == NONE
+        };
+        match self.plan.mixed && (0..self.plan.slots).any(touches_more) {
+            true => NONE,
+            false => self.plan.calls[self.plan.events[self.position].call as usize].part,
+        }
     }
 
     /// Walks up to a return whose call is not taken.
@@ -535,7 +479,7 @@ impl<'a, O: Object> Search<'a, O> {
     /// Takes every silent call that is legal now, and says whether there was one.
     fn take_silent(&mut self, state: u32) -> bool {
         let taken = self.order.len();
-        for word in 0..self.plan.shared_slots.div_ceil(64) {
+        for word in 0..self.plan.shared.div_ceil(64) {
             let mut rest = self.pending[self.pending.len() - self.words + word];
             while rest != 0 {
                 let slot = word * 64 + rest.trailing_zeros() as usize;
@@ -545,8 +489,8 @@ impl<'a, O: Object> Search<'a, O> {
                 if !planned.silent || planned.open {
                     continue;
                 }
-                let (_, ret) = self.machine.step(state, planned.op);
-                if planned.ret.is_none_or(|told| told == ret) {
+                let (_, ret) = self.board.machine.step(state, planned.op);
+                if planned.ret == NONE || planned.ret == ret {
                     self.take(call);
                 }
             }
@@ -555,12 +499,10 @@ impl<'a, O: Object> Search<'a, O> {
     }
 
     /// The states of the configurations that stand at a position, each once.
-    fn states_at(&self, position: usize) -> Vec<O::State> {
-        let keys = self.seen.words.chunks_exact(self.seen.width).map(|key| key[0]);
-        let here = keys.filter(|key| (key >> 32) as usize == position);
-        let mut states: Vec<O::State> =
-            here.map(|key| self.machine.states.values[key as u32 as usize].clone()).collect();
-        states.sort();
+    fn states_at(&self, position: usize) -> Vec<u32> {
+        let here = self.seen.first_words().filter(|word| (word >> 32) as usize == position);
+        let mut states: Vec<u32> = here.map(|word| word as u32).collect();
+        states.sort_unstable();
         states.dedup();
         states
     }
