@@ -134,7 +134,7 @@ struct List {
 }
 
 impl List {
-    fn new(order: impl Iterator<Item = usize> + ExactSizeIterator) -> List {
+    fn new(order: impl ExactSizeIterator<Item = usize>) -> List {
         let end = order.len();
         let (mut next, mut before) = (vec![end; end + 1], vec![end; end + 1]);
         let mut last = end;
