@@ -17,8 +17,15 @@ const LONGEST: usize = 28;
 /// The most characters of what is told under the pointer.
 const TOLD: usize = 10 * LONGEST;
 
+/// The most edges whose reasons are told below.
+const REASONS: usize = 10;
+
 const LANE: usize = 64;
+/// A column's width; of a wide drawing the least.
 const STEP: usize = 46;
+/// A line's height, and about a letter's width.
+const LINE: usize = 18;
+const LETTER: usize = 7;
 const LEFT: usize = 110;
 const TOP: usize = 56;
 
@@ -34,7 +41,8 @@ pub fn svg<Op: Debug, Ret: Debug>(
     let all = shown.len();
     shown.truncate(MOST);
     shown.sort_unstable();
-    let stage = Stage::of(shown.iter().map(|call| &calls[*call]));
+    let circle: Vec<&Edge> = reason.iter().filter(|edge| edge.circle).take(MOST).collect();
+    let stage = Stage::of(shown.iter().map(|call| &calls[*call]), circle.len().min(REASONS));
     let mut out = stage.opening(words, all - shown.len());
     stage.lanes(&mut out);
     for mark in history.marks().iter().filter(|mark| stage.within(mark.time)).take(MOST) {
@@ -48,8 +56,8 @@ pub fn svg<Op: Debug, Ret: Debug>(
     for call in &shown {
         stage.call(&mut out, &calls[*call], core.helpless.contains(call));
     }
-    let circle = reason.iter().filter(|edge| edge.circle).take(MOST);
     for (number, edge) in (1..).zip(circle) {
+        stage.reason(&mut out, number, &edge.why);
         if let (Some(before), Some(after)) = (edge.before, edge.after)
             && shown.contains(&before)
             && shown.contains(&after)
@@ -66,10 +74,20 @@ struct Stage {
     processes: Vec<u32>,
     /// The times that matter, in order; a time's place is its rank.
     times: Vec<u64>,
+    /// How wide a rank is.
+    step: usize,
+    /// How many reasons are told below.
+    reasons: usize,
 }
 
 impl Stage {
-    fn of<'a, Op: 'a, Ret: 'a>(calls: impl Iterator<Item = &'a Call<Op, Ret>> + Clone) -> Stage {
+    fn of<'a, Op: Debug + 'a, Ret: Debug + 'a>(
+        calls: impl Iterator<Item = &'a Call<Op, Ret>> + Clone,
+        reasons: usize,
+    ) -> Stage {
+        // A call takes at least a column and a half, in which its text should fit.
+        let letters = calls.clone().map(|call| text(call, false).chars().count().min(LONGEST));
+        let wide = (letters.max().unwrap_or(0) * LETTER + 10) * 2 / 3;
         let mut processes: Vec<u32> = calls.clone().map(|call| call.process).collect();
         processes.sort_unstable();
         processes.dedup();
@@ -77,20 +95,25 @@ impl Stage {
             calls.flat_map(|call| [call.invoked].into_iter().chain(call.returned)).collect();
         times.sort_unstable();
         times.dedup();
-        Stage { processes, times }
+        let step = if times.len() > 30 { STEP } else { wide.max(STEP) };
+        Stage { processes, times, step, reasons }
     }
 
     fn width(&self) -> usize {
-        (LEFT + STEP * (self.times.len() + 1) + 40).max(640)
+        (LEFT + self.step * (self.times.len() + 1) + 40).max(640)
     }
 
     fn height(&self) -> usize {
-        TOP + LANE * self.processes.len() + 20
+        self.bottom() + LINE * self.reasons + 10
+    }
+
+    fn bottom(&self) -> usize {
+        TOP + LANE * self.processes.len() + 10
     }
 
     fn x(&self, time: Option<u64>) -> usize {
         let rank = |time| self.times.partition_point(|other| *other < time);
-        LEFT + STEP * time.map_or(self.times.len(), rank)
+        LEFT + self.step * time.map_or(self.times.len(), rank)
     }
 
     fn y(&self, process: u32) -> usize {
@@ -135,7 +158,7 @@ impl Stage {
     }
 
     fn mark(&self, out: &mut String, time: u64, what: &str) {
-        let (x, bottom) = (self.x(Some(time)), self.height() - 10);
+        let (x, bottom) = (self.x(Some(time)), self.bottom());
         let _ = writeln!(
             out,
             "<path d=\"M{x} 30V{bottom}\" stroke=\"#b80\" stroke-dasharray=\"3 3\"/>\
@@ -149,10 +172,8 @@ impl Stage {
     fn call<Op: Debug, Ret: Debug>(&self, out: &mut String, call: &Call<Op, Ret>, free: bool) {
         let end = call.returned.filter(|_| !free);
         let (x, y) = (self.x(Some(call.invoked)), self.y(call.process) - 11);
-        let width = self.x(end) - x + STEP / 2;
-        let ret = call.ret.as_ref().filter(|_| !free);
-        let text =
-            format!("{:?}{}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")));
+        let width = self.x(end) - x + self.step / 2;
+        let text = text(call, free);
         let (fill, dash) =
             if end.is_none() { ("#eef", " stroke-dasharray=\"4 3\"") } else { ("#cdf", "") };
         let lines = match (call.line, call.return_line) {
@@ -172,6 +193,15 @@ impl Stage {
         );
     }
 
+    /// What an arrow says, below the lanes.
+    fn reason(&self, out: &mut String, number: usize, why: &str) {
+        if number > self.reasons {
+            return;
+        }
+        let (y, why) = (self.bottom() + LINE * number, escaped(&cut(why, 4 * LONGEST)));
+        let _ = writeln!(out, "<text x=\"10\" y=\"{y}\" fill=\"#c22\">{number}: {why}</text>");
+    }
+
     fn arrow<Op, Ret>(
         &self,
         out: &mut String,
@@ -182,18 +212,27 @@ impl Stage {
     ) {
         let (from, to) = (self.x(Some(before.invoked)) + 12, self.x(Some(after.invoked)) + 12);
         let (up, down) = (self.y(before.process), self.y(after.process));
-        let bend = if up == down { up + 30 } else { up.midpoint(down) };
+        // There and back again go side by side.
+        let (aside, lower) = if from <= to { (24, 0) } else { (-24, 14) };
+        let bend = if up == down { up + 30 + lower } else { up.midpoint(down) };
         let (up, down) = if up <= down { (up + 11, down - 11) } else { (up - 11, down + 11) };
         let down = if before.process == after.process { down + 22 } else { down };
-        let middle = from.midpoint(to);
+        let middle = from.midpoint(to).saturating_add_signed(aside);
+        let at = from.midpoint(to).saturating_add_signed(aside / 2);
         let _ = writeln!(
             out,
             "<g><title>{number}: {}</title><path d=\"M{from} {up}Q{middle} {bend} {to} {down}\" \
              fill=\"none\" stroke=\"#c22\" stroke-width=\"1.5\" marker-end=\"url(#tip)\"/><text \
-             x=\"{middle}\" y=\"{bend}\" fill=\"#c22\">{number}</text></g>",
+             x=\"{at}\" y=\"{bend}\" fill=\"#c22\">{number}</text></g>",
             escaped(&cut(why, TOLD))
         );
     }
+}
+
+/// What is called, and what came back.
+fn text<Op: Debug, Ret: Debug>(call: &Call<Op, Ret>, free: bool) -> String {
+    let ret = call.ret.as_ref().filter(|_| !free);
+    format!("{:?}{}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")))
 }
 
 /// A text, or its beginning if it is longer.

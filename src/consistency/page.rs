@@ -95,9 +95,10 @@ fn page<Op: Debug, Ret: Debug>(
     // Within a script nothing may look like the end of it.
     let data = data.to_string().replace('<', "\\u003c");
     let words: String = words.chars().take(20_000).collect();
+    let words: Vec<String> = format!("{words}{cut}").lines().map(escaped).collect();
     TEMPLATE
         .replacen("{title}", &escaped(title), 2)
-        .replacen("{words}", &escaped(&format!("{words}{cut}")), 1)
+        .replacen("{words}", &words.join("\n"), 1)
         .replacen("{data}", &data, 1)
 }
 
