@@ -6,6 +6,7 @@ mod checking;
 mod compact;
 mod coverage;
 mod explaining;
+mod feasibility;
 mod lifting;
 mod regressions;
 mod resting;

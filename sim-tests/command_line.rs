@@ -97,6 +97,10 @@ fn a_simulated_failure_is_replayed() {
     let (status, told) = json(&["replay", &saved, "--json"]);
     assert_eq!(status, 0);
     assert_eq!(told["violation"]["property"], "linearizable");
+    let (status, told) = json(&["replay", &saved, "--json", "--within", "drift=1000"]);
+    assert_eq!(status, 0);
+    assert_eq!(told["within"]["possible"]["violation"]["property"], "linearizable");
+    refused(&["replay", &saved, "--within", "drft=1"], &["drft", "drift"]);
     let correct = seedbed(&["replay", &saved, "--against", "abd/single-writer"]);
     let told = String::from_utf8_lossy(&correct.stdout);
     let refused = correct.status.code() == Some(2);

@@ -177,6 +177,9 @@ pub struct Replay {
     /// Replays the trace against another variant
     #[arg(long, value_name = "SCENARIO")]
     pub against: Option<String>,
+    /// Looks for times within these bounds, as in `drift=1`, at which it happens
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["seed", "against"])]
+    pub within: Vec<String>,
     /// Draws the trace
     #[arg(long, value_name = "FILE", conflicts_with = "seed")]
     pub svg: Option<PathBuf>,

@@ -35,7 +35,7 @@ use crate::engine::verify::Violation;
 use crate::engine::{Engines, Retold, Runner};
 use crate::report::svg;
 use crate::report::{Agreement, CheckReport, SimulateReport};
-use crate::world::{BadNumber, Numbers};
+use crate::world::{BadNumber, Clocks, Numbers};
 
 use args::{Args, Check, Command, Explore, Judge, Replay, Simulate};
 
@@ -322,6 +322,7 @@ fn of_trace<'a>(
 }
 
 fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
+    let mut within = None;
     let (name, told, before) = match options.seed {
         Some(seed) => {
             let scenario = one(catalogue, &options.what)?;
@@ -336,6 +337,11 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
             };
             scenario.fitted(&file.numbers)?;
             let told = scenario.replay(&file)?;
+            if !options.within.is_empty() {
+                let numbers = Numbers { clocks: Clocks::Bounded, ..file.numbers.clone() };
+                let bounds = with_settings(scenario, &numbers, &options.within)?;
+                within = Some(scenario.feasible(&file, &bounds)?);
+            }
             let before = options.against.is_none().then_some(file.violation);
             (scenario.card().name.to_owned(), told, before)
         }
@@ -345,9 +351,16 @@ fn replay(catalogue: &Catalogue, options: &Replay) -> Status {
         export::write(path, &svg::draw(diagram, svg::Scale::Step))?;
     }
     if options.json {
-        say!("{}", json!({ "scenario": name, "violation": violation, "trace": trace }));
+        let mut told = json!({ "scenario": name, "violation": violation, "trace": trace });
+        if let Some(within) = &within {
+            told["within"] = json!(within);
+        }
+        say!("{told}");
     } else {
         say!("{}", steps.trim_end_matches('\n'));
+        if let Some(within) = &within {
+            say!("within {}: {within}", options.within.join(" "));
+        }
         if diagram.is_none() {
             let ends = violation
                 .as_ref()

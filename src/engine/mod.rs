@@ -6,6 +6,7 @@ pub mod columns;
 pub mod compact;
 pub mod coverage;
 pub mod explore;
+pub mod feasible;
 pub mod follow;
 pub mod lift;
 pub mod progress;
@@ -27,11 +28,12 @@ use crate::report::{
     Agreement, CheckReport, FailedSeed, SimulateReport, check_agrees, halves, peak_bytes,
     simulate_agrees,
 };
-use crate::world::{Action, BadNumber, Expect, Numbers, Setup};
+use crate::world::{Action, BadNumber, Clocks, Expect, Numbers, Setup};
 
 use check::{CheckOptions, Search, Verdict};
 use columns::{BrokenCell, ColumnOptions, Exhausted, Fault, Sampled};
 use coverage::Visited;
+use feasible::Feasibility;
 use follow::Followed;
 use shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable};
 use simulate::{Failure, Run, SimulateOptions, Simulated};
@@ -124,6 +126,13 @@ pub trait Engines: Send + Sync {
     /// # Errors
     /// If the trace is not one of this scenario's.
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported>;
+
+    /// Looks for times at which a trace happens within the bounds of these numbers: its order of
+    /// things is kept, and what time it had is not.
+    ///
+    /// # Errors
+    /// If the trace is not one of this scenario's.
+    fn feasible(&self, file: &TraceFile, bounds: &Numbers) -> Result<Feasibility, Unsupported>;
 
     /// Finds a smaller trace that breaks the same property, and for small worlds a shortest one.
     ///
@@ -316,6 +325,14 @@ impl<P: Checkable> Engines for Scenario<P> {
         Ok(Retold { steps, trace, violation, diagram: Some(diagram) })
     }
 
+    fn feasible(&self, file: &TraceFile, bounds: &Numbers) -> Result<Feasibility, Unsupported> {
+        let setup = world_of(self, file, &file.numbers);
+        let actions = trace::replay(&setup, &file.trace)?.actions();
+        let timeless = Numbers { clocks: Clocks::Asynchronous, ..file.numbers.clone() };
+        let (loose, tight) = (world_of(self, file, &timeless), world_of(self, file, bounds));
+        Ok(feasible::feasible(&loose, &tight, &actions))
+    }
+
     fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported> {
         let build = |numbers: &Numbers| world_of(self, file, numbers);
         let nodes_min = self.card.small.nodes.min(file.numbers.nodes);
@@ -453,6 +470,10 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
     }
 
     fn replay(&self, _: &TraceFile) -> Result<Retold, Unsupported> {
+        self.refuse()
+    }
+
+    fn feasible(&self, _: &TraceFile, _: &Numbers) -> Result<Feasibility, Unsupported> {
         self.refuse()
     }
 
