@@ -220,3 +220,21 @@ fn a_failure_is_kept() {
         seedbed::engine::regressions::test_folder(&seedbed::protocols::catalogue(), &corpus);
     assert_eq!(names, ["lease-lock/save-after-send"]);
 }
+
+#[test]
+fn coverage_is_measured_as_the_report_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().display().to_string();
+    let measured = ["service/replicated", "abd/volatile", "lazy-release/correct"];
+    let output = seedbed(&[&["cover", "--out", &out][..], &measured].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let fresh = std::fs::read_to_string(folder.path().join("coverage.md")).expect("a table");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/coverage.md");
+    let kept = std::fs::read_to_string(kept).expect("the report is there");
+    let rows: Vec<_> = fresh.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), measured.len(), "{fresh}");
+    for row in rows {
+        assert!(kept.lines().any(|line| line == row), "stale, `seedbed cover` writes it: {row}");
+    }
+    refused(&["cover", "no-such-*"], &["no scenario", "no-such-*"]);
+}
