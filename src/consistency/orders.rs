@@ -135,12 +135,15 @@ fn partly<Op: Clone, Ret: Clone>(
     (0..calls.len()).filter_map(fate).collect()
 }
 
+type CallOf<O> = Call<<O as Object>::Op, <O as Object>::Ret>;
+type Precedes<O> = fn(&CallOf<O>, &CallOf<O>) -> bool;
+
 /// Whether calls have an order by definition, in which each comes after those that precede it.
 fn ordered<O: Object>(
     object: &O,
     calls: &[Call<O::Op, O::Ret>],
     state: &O::State,
-    precedes: fn(&Call<O::Op, O::Ret>, &Call<O::Op, O::Ret>) -> bool,
+    precedes: Precedes<O>,
 ) -> bool {
     let must = |call: &&Call<O::Op, O::Ret>| call.returned.is_some();
     !calls.iter().any(|call| must(&call))
