@@ -48,7 +48,7 @@ fn write(file: &Path, lines: u64) -> std::io::Result<()> {
     for line in 0..lines {
         let (round, at) = (line / (2 * CLIENTS), line % (2 * CLIENTS));
         let client = at % CLIENTS;
-        let (kind, writes) = (if at < CLIENTS { "invoke" } else { "ok" }, client % 2 == 0);
+        let (kind, writes) = (if at < CLIENTS { "invoke" } else { "ok" }, client.is_multiple_of(2));
         let value = match (writes, at < CLIENTS) {
             (true, _) => (round * CLIENTS + client).to_string(),
             (false, true) => "null".to_owned(),

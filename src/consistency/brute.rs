@@ -108,9 +108,9 @@ impl Brute {
     /// The smallest time by which reads must count as invoked earlier to be linearizable.
     pub fn smallest_delta(&mut self) -> Option<u64> {
         let end = self.all.iter().map(|one| one.returned).max().unwrap_or(0);
-        (0..=end + 1).find_map(|early| {
-            self.early = early;
-            self.allows("linearizable").then_some(early)
+        (0..=end + 1).find(|early| {
+            self.early = *early;
+            self.allows("linearizable")
         })
     }
 

@@ -695,8 +695,8 @@ mod tests {
         let log = |kind: &str, process: u32, _: u32| {
             format!("INFO  jepsen.util - {process}\t:{kind}\t:read\t7\n")
         };
-        let formats: [(&str, &dyn Fn(&str, u32, u32) -> String); 3] =
-            [("json", &json), ("edn", &edn), ("log", &log)];
+        type Writes<'a> = &'a dyn Fn(&str, u32, u32) -> String;
+        let formats: [(&str, Writes<'_>); 3] = [("json", &json), ("edn", &edn), ("log", &log)];
         let mut told = 0;
         for (format, event) in formats {
             let file = folder.path().join(format!("history.{format}"));
