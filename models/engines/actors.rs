@@ -295,10 +295,17 @@ impl Actor for Moody {
 
 #[test]
 fn impure_actors_are_found() {
-    let model = ActorModel::new((), ()).actors([Moody::default(), Moody::default()]);
-    let found = Actors::new(model).check(CheckOptions::default());
+    let model = || ActorModel::new((), ()).actors([Moody::default(), Moody::default()]);
+    let found = Actors::new(model()).check(CheckOptions::default());
     let reason = found.incomplete.expect("it is noticed");
     assert!(reason.contains("had another outcome when tried again"), "{reason}");
+    for expectation in [Expectation::Always, Expectation::Eventually] {
+        let model = model().property(expectation, "even", |_, state| {
+            state.actor_states.iter().all(|state| **state % 2 == 0)
+        });
+        let found = Actors::new(model).check(CheckOptions::default());
+        assert!(found.incomplete.is_some(), "{:?}", found.discoveries);
+    }
 }
 
 /// A float that is no number is not equal to itself, so it would be a new state for ever.

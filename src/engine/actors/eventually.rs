@@ -49,7 +49,7 @@ impl Sink for Successors {
 /// A shortest path that ends before the condition is ever true, or else a path that goes round.
 ///
 /// # Errors
-/// If there are too many states.
+/// If there are too many states, or an actor is not pure.
 pub fn never<A: Acting, C: Sync, H: Past>(
     actors: &Actors<A, C, H>,
     property: usize,
@@ -59,16 +59,17 @@ pub fn never<A: Acting, C: Sync, H: Past>(
     let shared = Shared::new(actors);
     let mut worker = Worker::new(&shared);
     let (region, end) = explore(&shared, &mut worker, property, options)?;
-    let retrace = |worker: &Worker<'_, A, C, H>, stem, cycle| retrace(&shared, worker, stem, cycle);
+    let retrace = |stem, cycle| match retrace(&shared, &worker, stem, cycle) {
+        None => Err("what happens eventually is decided by a path that can't be gone again".into()),
+        found => Ok(found),
+    };
     if let Some(end) = end {
-        return Ok(Some(retrace(&worker, region.way_to(end), Vec::new())));
+        return retrace(region.way_to(end), Vec::new());
     }
     let fair = region.components().into_iter().filter(|all| region.is_fair(all));
-    let first = fair.min_by_key(|all| all.first().copied());
-    Ok(first.map(|all| {
-        let (entry, cycle) = region.round(&all);
-        retrace(&worker, region.way_to(entry), cycle)
-    }))
+    let Some(all) = fair.min_by_key(|all| all.first().copied()) else { return Ok(None) };
+    let (entry, cycle) = region.round(&all);
+    retrace(region.way_to(entry), cycle)
 }
 
 /// Explores the region, up to the first state from which nothing goes on.
@@ -281,26 +282,25 @@ impl Walk {
     }
 }
 
-/// The actions of a path, by stateright's own rules.
+/// The actions of a path, by stateright's own rules, if it finds them.
 fn retrace<A: Acting, C, H: Past>(
     shared: &Shared<'_, A, C, H>,
     worker: &Worker<'_, A, C, H>,
     stem: Vec<(Deed, &[u8])>,
     cycle: Vec<(Deed, &[u8])>,
-) -> Discovery<ActionOf<A>> {
+) -> Option<Discovery<ActionOf<A>>> {
     let model = shared.model();
     let mut system = model.init_states().pop().expect("a system of actors has one start");
     let mut actions: Vec<ActionOf<A>> = Vec::new();
     let length = stem.len();
     for (deed, record) in stem.into_iter().chain(cycle) {
         let mut steps = model.next_steps(&system).into_iter();
-        let step = steps.find(|(action, next)| {
+        let (action, next) = steps.find(|(action, next)| {
             worker.deed_of(action) == deed && shared.record_of(next) == record
-        });
-        let (action, next) = step.expect("stateright finds the way, too");
+        })?;
         actions.push(action);
         system = next;
     }
     let cycle = actions.split_off(length);
-    Discovery { actions, cycle }
+    Some(Discovery { actions, cycle })
 }

@@ -19,14 +19,15 @@ impl Sink for Among<'_> {
     }
 }
 
-/// The first of the shortest paths to one of these states, which are of the last of these levels.
+/// The first of the shortest paths to one of these states, which are of the last of these levels;
+/// `None` where stateright does not find it, since an actor is not pure.
 pub fn shortest<A: Acting, C, H: Past>(
     shared: &Shared<'_, A, C, H>,
     worker: &mut Worker<'_, A, C, H>,
     store: &Store,
     levels: &[Vec<usize>],
     goals: HashSet<Vec<u8>>,
-) -> Vec<ActionOf<A>> {
+) -> Option<Vec<ActionOf<A>>> {
     let mut ways = vec![goals];
     for level in levels.windows(2).rev().skip(1) {
         let ahead = ways.last().expect("there are goals");
@@ -52,7 +53,7 @@ pub fn shortest<A: Acting, C, H: Past>(
 fn forth<A: Acting, C, H: Past>(
     shared: &Shared<'_, A, C, H>,
     mut ways: Vec<HashSet<Vec<u8>>>,
-) -> Vec<ActionOf<A>> {
+) -> Option<Vec<ActionOf<A>>> {
     let model = shared.model();
     ways.pop();
     let mut starts = model.init_states();
@@ -60,10 +61,10 @@ fn forth<A: Acting, C, H: Past>(
     let mut path = Vec::new();
     while let Some(on_the_way) = ways.pop() {
         let mut steps = model.next_steps(&system).into_iter();
-        let step = steps.find(|(_, next)| on_the_way.contains(&shared.record_of(next)));
-        let (action, next) = step.expect("stateright finds the way, too");
+        let (action, next) =
+            steps.find(|(_, next)| on_the_way.contains(&shared.record_of(next)))?;
         path.push(action);
         system = next;
     }
-    path
+    Some(path)
 }

@@ -198,10 +198,15 @@ impl<'a, A: Acting, C: Sync, H: Past> Search<'a, A, C, H> {
                 continue;
             }
             let counted = worker.transitions;
-            let actions = path::shortest(self.shared, worker, self.store, &self.levels, goals);
+            let path = path::shortest(self.shared, worker, self.store, &self.levels, goals);
             worker.transitions = counted;
             let name = self.shared.model().properties[n].name;
-            self.discoveries.insert(name, Discovery { actions, cycle: Vec::new() });
+            if let Some(actions) = path {
+                self.discoveries.insert(name, Discovery { actions, cycle: Vec::new() });
+            } else {
+                let reason = format!("`{name}` is decided by a path that can't be gone again");
+                *self.impure.lock().expect("no thread panics with this") = Some(reason);
+            }
         }
     }
 
