@@ -5,6 +5,7 @@ mod checking;
 mod compact;
 mod explaining;
 mod lifting;
+mod promises;
 mod resting;
 mod shrinking;
 mod simulating;

@@ -135,6 +135,7 @@ fn draw(catalogue: &Catalogue, name: &str, numbers: &Numbers, trace: &[String]) 
         numbers: numbers.clone(),
         hosted: None,
         trace: trace.to_vec(),
+        cycle: None,
     };
     // Drawings are for traces that a person can follow.
     let short = trace.len() <= DRAWN_MAX;
