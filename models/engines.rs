@@ -8,6 +8,7 @@ mod coverage;
 mod explaining;
 mod feasibility;
 mod lifting;
+mod promises;
 mod regressions;
 mod resting;
 mod shrinking;

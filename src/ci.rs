@@ -140,6 +140,7 @@ impl Suite {
         };
         let violation = Violation { property, reason: report.reason.unwrap_or_default() };
         let file = trace_file(scenario, "check", report.numbers, &violation, report.trace);
+        let file = TraceFile { cycle: report.cycle, ..file };
         Some(self.told(scenario, &format!("{head}: {violation}"), &file, "check"))
     }
 
@@ -217,6 +218,7 @@ fn trace_file(
         numbers,
         hosted: None,
         trace,
+        cycle: None,
     }
 }
 

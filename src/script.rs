@@ -201,7 +201,10 @@ fn checked(report: &CheckReport) -> String {
     match &report.property {
         Some(property) => {
             let _ = writeln!(text, "breaks \"{property}\" in {} steps", report.trace.len() - 1);
-            for step in &report.trace[1..] {
+            for (n, step) in report.trace[1..].iter().enumerate() {
+                if report.cycle == Some(n) {
+                    text += "and from here on, again and again:\n";
+                }
                 let _ = writeln!(text, "  {step}");
             }
         }

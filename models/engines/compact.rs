@@ -97,6 +97,11 @@ fn the_engines_agree_on_the_catalogue() {
         }
         compared += 1;
         let theirs = check(Search::StaterightBfs, None);
+        assert_eq!(ours.difference(&theirs), None, "{name}");
+        // Where something is promised, stateright gives no verdict.
+        if theirs.verdict == "incomplete" {
+            continue;
+        }
         let verdicts = [&ours, &theirs].map(|r| (r.verdict, r.property.clone(), r.trace.clone()));
         assert_eq!(verdicts[0], verdicts[1], "{name}");
         if ours.verdict == "holds" {

@@ -295,6 +295,7 @@ fn a_trace_of_the_shell_replays_as_it_was_set_up() {
         numbers: failure.numbers.clone(),
         hosted,
         trace: failure.trace.clone(),
+        cycle: None,
     };
     let told = scenario.replay(&file(Some(report.numbers.clone()))).expect("it replays");
     assert_eq!(told.violation.unwrap().property, "empty");

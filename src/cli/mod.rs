@@ -194,7 +194,7 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
             let violation = Violation { property, reason };
             let numbers = &report.numbers;
             let file = trace_file(scenario, "check", numbers, Some(violation), &report.trace);
-            save(path, &file)?;
+            save(path, &TraceFile { cycle: report.cycle, ..file })?;
         }
         reports.push(report);
     }
@@ -254,6 +254,7 @@ fn trace_file(
         numbers: numbers.clone(),
         hosted: None,
         trace: trace.to_vec(),
+        cycle: None,
     }
 }
 

@@ -98,6 +98,9 @@ impl Verdict {
 pub struct Checked<P: Checkable> {
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether every reachable state was met, be it that a promise is broken, or that the search
+    /// can't judge promises.
+    pub exhausted: bool,
     /// Distinct states.
     pub states: usize,
     /// Transitions, the initial state included.
@@ -112,6 +115,8 @@ pub struct Checked<P: Checkable> {
     pub marks: BTreeSet<&'static str>,
     /// The path to the violation.
     pub trace: Vec<Action<P>>,
+    /// After how many of its steps the trace begins to go round for ever, if it does.
+    pub cycle: Option<usize>,
 }
 
 /// A world as a model of stateright's.
@@ -252,16 +257,22 @@ fn conclude<P: Checkable>(
     let model = checker.model();
     let found = model.found.lock().expect("no examiner panics").clone();
     let trace = checker.discoveries().into_values().next();
-    let verdict = match found {
-        Some(violation) => Verdict::Violated(violation),
-        None => match interrupted.or_else(|| cut_short(&checker, options)) {
-            Some(reason) => Verdict::Incomplete(reason),
+    let cut_short = interrupted.or_else(|| cut_short(&checker, options));
+    let exhausted = found.is_none() && cut_short.is_none();
+    // A promise is no predicate of a state, and stateright's own is not sound.
+    let unjudged = || model.setup.promises().next().map(|(name, _)| name);
+    let verdict = match (found, cut_short) {
+        (Some(violation), _) => Verdict::Violated(violation),
+        (None, Some(reason)) => Verdict::Incomplete(reason),
+        (None, None) => match unjudged() {
+            Some(name) => Verdict::Incomplete(format!("only `compact` can judge \"{name}\"")),
             None => Verdict::Holds,
         },
     };
     let trace = trace.map_or(Vec::new(), |path| with_start(model, path));
     Checked {
         verdict,
+        exhausted,
         states,
         transitions,
         depth: checker.max_depth(),
@@ -269,6 +280,7 @@ fn conclude<P: Checkable>(
         seconds: begin.elapsed().as_secs_f64(),
         marks: model.marks.lock().expect("nothing here panics").clone(),
         trace,
+        cycle: None,
     }
 }
 

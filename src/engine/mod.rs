@@ -10,6 +10,7 @@ pub mod feasible;
 pub mod follow;
 pub mod lift;
 pub mod progress;
+pub mod promised;
 pub mod regressions;
 mod rename;
 pub mod shrink;
@@ -206,6 +207,14 @@ pub struct Shrinking {
 }
 
 impl Shrinking {
+    /// A trace of which nothing is left out: a run that breaks a promise has to be fair, and is
+    /// that no more without some of its steps. The checker's have shortest stems.
+    fn whole<P: Checkable>(file: &TraceFile, replayed: &trace::Replayed<P>) -> Shrinking {
+        let size = Size::of(&file.numbers, &replayed.actions());
+        let smallest = file.clone();
+        Shrinking { before: size, smallest, after: size, shortest: None, tried: 0, gave_up: false }
+    }
+
     /// The best trace: a shortest one where there is one.
     pub fn best(&self) -> &TraceFile {
         self.shortest.as_ref().unwrap_or(&self.smallest)
@@ -275,6 +284,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             ),
             property,
             reason,
+            exhausted: found.exhausted,
             states: found.states,
             transitions: found.transitions,
             depth: found.depth,
@@ -285,6 +295,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             seconds: found.seconds,
             peak_bytes: peak_bytes(),
             trace: words(&found.trace),
+            cycle: found.cycle,
         })
     }
 
@@ -312,7 +323,7 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn replay(&self, file: &TraceFile) -> Result<Retold, Unsupported> {
         let setup = world_of(self, file, &file.numbers);
-        let replayed = trace::replay(&setup, &file.trace)?;
+        let replayed = trace::replay_file(&setup, file)?;
         let examiner = Examiner::new(&setup);
         let violation = replayed.violation.as_ref();
         let most = turning::STATES_MAX;
@@ -335,6 +346,12 @@ impl<P: Checkable> Engines for Scenario<P> {
 
     fn shrink(&self, file: &TraceFile, options: ShrinkOptions) -> Result<Shrinking, Unsupported> {
         let build = |numbers: &Numbers| world_of(self, file, numbers);
+        let setup = build(&file.numbers);
+        let replayed = trace::replay_file(&setup, file)?;
+        let broken = replayed.violation.as_ref().map(|violation| violation.property.as_str());
+        if setup.promises().any(|(name, _)| Some(name) == broken) {
+            return Ok(Shrinking::whole(file, &replayed));
+        }
         let nodes_min = self.card.small.nodes.min(file.numbers.nodes);
         let found = shrink::shrink(&build, &file.numbers, &file.trace, nodes_min, options)?;
         let Shrunk { smallest, before, after, tried, gave_up } = found;
@@ -396,6 +413,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             numbers: setup.numbers.clone(),
             hosted: None,
             trace: path.unwrap_or_else(|_| words(&run.trace)),
+            cycle: None,
         })
     }
 
@@ -613,6 +631,7 @@ fn reported<P: Protocol>(
         messages: found.messages,
         violations: found.failures.into_iter().map(failed).collect(),
         undecided: found.undecided,
+        promises: setup.promises().map(|(name, _)| name).collect(),
         lifted: found.lifted,
         unliftable: found.unliftable,
         digest: format!("{:016x}", found.digest),

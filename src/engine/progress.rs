@@ -23,6 +23,20 @@ pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
+/// Whether a search may go on: it was not interrupted, and used no more bytes than these.
+///
+/// # Errors
+/// Why it may not.
+pub fn within_budget(bytes_max: Option<u64>) -> Result<(), String> {
+    match bytes_max {
+        _ if interrupted() => Err("it was interrupted".to_owned()),
+        Some(most) if crate::report::peak_bytes() > most => {
+            Err(format!("it used more than {most} bytes"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A bar, or a spinner where the end is not known.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);

@@ -195,6 +195,7 @@ fn shortest_in_small(
         numbers: checked.numbers,
         hosted: None,
         trace: checked.trace,
+        cycle: checked.cycle,
     }))
 }
 
@@ -228,6 +229,7 @@ fn first_failure(
                 numbers: failure.numbers,
                 hosted: None,
                 trace: failure.trace,
+                cycle: None,
             };
             return Ok(Some((failure.seed, file)));
         }

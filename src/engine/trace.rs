@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::Checkable;
 use crate::world::{Action, Happening, Numbers, Setup, World};
 
+use super::promised;
 use super::verify::{Examiner, Violation};
 
 /// The version of trace files that this crate writes and reads.
@@ -40,6 +41,9 @@ pub struct TraceFile {
     pub hosted: Option<Numbers>,
     /// The actions, in words.
     pub trace: Vec<String>,
+    /// After how many of its steps the trace begins to go round for ever, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<usize>,
 }
 
 /// A trace that can't be read or replayed.
@@ -133,8 +137,10 @@ pub struct Replayed<P: Checkable> {
     pub start: Action<P>,
     /// The worlds and the actions between them.
     pub path: Vec<(World<P>, Option<Action<P>>)>,
-    /// What the last world, or one before it, breaks.
+    /// What the last world, or one before it, breaks; or the whole path does.
     pub violation: Option<Violation>,
+    /// After how many steps the path goes round, if it does.
+    pub cycle: Option<usize>,
 }
 
 /// Replays a trace in the checker's world.
@@ -161,7 +167,27 @@ pub fn replay<P: Checkable>(
         violation = violation.or_else(|| examiner.examine(&world));
     }
     path.push((world, None));
-    Ok(Replayed { start, path, violation })
+    Ok(Replayed { start, path, violation, cycle: None })
+}
+
+/// Replays a file's trace. What breaks in no state may be a promise that the file says is broken:
+/// that is judged on the whole path.
+///
+/// # Errors
+/// If a step is not enabled.
+pub fn replay_file<P: Checkable>(
+    setup: &Arc<Setup<P>>,
+    file: &TraceFile,
+) -> Result<Replayed<P>, BadTrace> {
+    let mut replayed = replay(setup, &file.trace)?;
+    replayed.cycle = file.cycle.filter(|cycle| *cycle + 1 < replayed.path.len());
+    if replayed.violation.is_none() {
+        let said = file.violation.as_ref().map(|violation| violation.property.as_str());
+        let mut promises = setup.promises().filter(|(name, _)| Some(*name) == said);
+        let broken = |promise| promised::broken(&replayed.path, replayed.cycle, promise);
+        replayed.violation = promises.find_map(broken);
+    }
+    Ok(replayed)
 }
 
 /// The enabled action with these words.
@@ -186,6 +212,9 @@ impl<P: Checkable> Replayed<P> {
         let mut text = String::new();
         for (n, step) in self.path.windows(2).enumerate() {
             let [(before, Some(action)), (after, _)] = step else { continue };
+            if self.cycle == Some(n) {
+                text += "      and from here on, again and again:\n";
+            }
             let _ = writeln!(text, "{:>4}  {action}", n + 1);
             for line in crate::report::step::changes(before, after) {
                 let _ = writeln!(text, "        {line}");

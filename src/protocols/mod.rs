@@ -23,6 +23,7 @@ pub fn catalogue() -> Catalogue {
     consensus::paxos::scenarios(&mut catalogue);
     layers::scenarios::scenarios(&mut catalogue);
     coordination::kv_lock::scenarios(&mut catalogue);
+    coordination::election::scenarios(&mut catalogue);
     membership::gossip::scenarios(&mut catalogue);
     catalogue
 }

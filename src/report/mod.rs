@@ -56,6 +56,8 @@ pub struct CheckReport {
     pub property: Option<String>,
     /// How it is broken, or what cut the search short.
     pub reason: Option<String>,
+    /// Whether every reachable state was met.
+    pub exhausted: bool,
     /// Distinct states.
     pub states: usize,
     /// Transitions, the initial state included.
@@ -78,25 +80,26 @@ pub struct CheckReport {
     pub peak_bytes: u64,
     /// The path to the violation.
     pub trace: Vec<String>,
+    /// After how many of its steps the trace begins to go round for ever, if it does.
+    pub cycle: Option<usize>,
 }
 
 impl CheckReport {
     /// How this differs from what another engine found in the same world, if both came to an end.
     pub fn difference(&self, other: &CheckReport) -> Option<String> {
-        let counts = |report: &CheckReport| {
+        // A search that met a violation may have gone further or less far; and promises, which are
+        // judged when every state has been met, only one engine can judge.
+        let found = |report: &CheckReport| {
             let CheckReport { states, transitions, depth, marks, .. } = report;
-            // A search that met a violation may have gone further or less far.
-            let counts =
-                (report.verdict == "holds").then_some((*states, *transitions, *depth, marks));
-            format!(
-                "{} {:?} {counts:?}, {} actions",
-                report.verdict,
-                report.property,
-                report.trace.len()
-            )
+            if report.exhausted {
+                return format!("{states} states, {transitions}, {depth}, {marks:?}");
+            }
+            let CheckReport { verdict, property, trace, .. } = report;
+            format!("{verdict} {property:?}, {} actions", trace.len())
         };
-        let (ours, theirs) = (counts(self), counts(other));
-        let both = self.verdict != "incomplete" && other.verdict != "incomplete";
+        let (ours, theirs) = (found(self), found(other));
+        let ended = |report: &CheckReport| report.exhausted || report.verdict != "incomplete";
+        let both = ended(self) && ended(other);
         (both && ours != theirs)
             .then(|| format!("{} found {ours}, and {} found {theirs}", self.engine, other.engine))
     }
@@ -136,6 +139,8 @@ pub struct SimulateReport {
     pub violations: Vec<FailedSeed>,
     /// Seeds that broke nothing, and in which not everything was judged: seed and reason.
     pub undecided: Vec<(u64, String)>,
+    /// What the scenario promises: no run that ends can break that, so none is judged by it.
+    pub promises: Vec<&'static str>,
     /// Runs whose log lifted into the checker's world.
     pub lifted: u64,
     /// Runs whose log did not: seed and step.
@@ -228,6 +233,9 @@ impl std::fmt::Display for CheckReport {
             writeln!(f, "  {reason}")?;
         }
         for (n, action) in self.trace.iter().enumerate().skip(1) {
+            if self.cycle.is_some_and(|cycle| n == cycle + 1) {
+                writeln!(f, "       and from here on, again and again:")?;
+            }
             writeln!(f, "  {n:>3}  {action}")?;
         }
         for mark in &self.missing_marks {
@@ -274,6 +282,9 @@ impl std::fmt::Display for SimulateReport {
             _ => String::new(),
         };
         writeln!(f, "  faults happened in {} runs{mattered}: {faults}", self.faulty)?;
+        for promise in &self.promises {
+            writeln!(f, "  not judged by runs that end: {promise}")?;
+        }
         if let Some(reason) = &self.cut_short {
             writeln!(f, "  incomplete: {reason}")?;
         }

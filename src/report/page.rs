@@ -60,6 +60,7 @@ fn draw(catalogue: &Catalogue, name: &str, broken: &BrokenCell) -> Option<String
         numbers: broken.numbers.clone(),
         hosted: None,
         trace: broken.trace.clone(),
+        cycle: None,
     };
     let told = catalogue.get(name)?.replay(&file).ok()?;
     Some(svg::draw(&told.diagram?, svg::Scale::Step))

@@ -13,7 +13,7 @@ use crate::history::{self, Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
 
-use super::{BadNumber, HistoryForm, Monitor, Numbers, Record, System, Watch};
+use super::{BadNumber, HistoryForm, Monitor, Numbers, Promise, Record, System, Watch};
 
 /// How links order messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +63,9 @@ type OfPair<P> =
     Arc<dyn Fn(&<P as Protocol>::Config, (NodeId, &P), (NodeId, &P)) -> bool + Send + Sync>;
 type OfSystem<P> = Arc<dyn Fn(&System<P>) -> bool + Send + Sync>;
 
+/// The name of the promise that every call returns.
+pub const CALLS_END: &str = "every call returns";
+
 /// What must always hold; its kind says what it reads, so that an engine may judge that once.
 pub enum Property<P: Protocol> {
     /// Of the state of each node that is up.
@@ -78,6 +81,8 @@ pub enum Property<P: Protocol> {
     /// Of the system once nothing changes any more: after faults have stopped and all has healed,
     /// over one full fair round.
     Settled(&'static str, OfSystem<P>),
+    /// Of all that a run does: what must come to pass. Only the checker can judge it.
+    Promised(&'static str, Promise<P>),
 }
 
 impl<P: Protocol> Property<P> {
@@ -116,6 +121,42 @@ impl<P: Protocol> Property<P> {
         holds: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
     ) -> Self {
         Property::Settled(name, Arc::new(holds))
+    }
+
+    /// Every run comes to a state in which this holds.
+    pub fn eventually(
+        name: &'static str,
+        goal: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::Promised(name, Promise::Eventually(Arc::new(goal)))
+    }
+
+    /// Whenever one thing holds, another does, then or later.
+    pub fn leads_to(
+        name: &'static str,
+        from: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
+        to: impl Fn(&System<P>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Property::Promised(name, Promise::LeadsTo(Arc::new(from), Arc::new(to)))
+    }
+
+    /// Every call that is made returns. Programs make finitely many calls, so it is enough that no
+    /// run stays for ever where one is open.
+    pub fn calls_return() -> Self {
+        let open =
+            |system: &System<P>| system.programs.iter().any(|program| program.open.is_some());
+        Property::leads_to(CALLS_END, open, move |system| !open(system))
+    }
+
+    /// Every run that never ends puts out this mark again and again: there is no livelock.
+    pub fn recurs(name: &'static str, mark: &'static str) -> Self {
+        Property::Promised(name, Promise::Recurs(mark))
+    }
+
+    /// From every state in which some program is not done, a step that puts out this mark can be
+    /// reached without a fault.
+    pub fn stays_possible(name: &'static str, mark: &'static str) -> Self {
+        Property::Promised(name, Promise::StaysPossible(mark))
     }
 
     /// Every history is linearizable: `as_object` says what a call is to the object, and what its
@@ -212,7 +253,8 @@ impl<P: Protocol> Property<P> {
             | Property::System(name, _)
             | Property::History(name, _)
             | Property::Events(name, _)
-            | Property::Settled(name, _) => name,
+            | Property::Settled(name, _)
+            | Property::Promised(name, _) => name,
         }
     }
 }
@@ -370,6 +412,14 @@ impl<P: Protocol> Setup<P> {
         self.properties.iter().map(Property::name).collect()
     }
 
+    /// What must come to pass, with its names.
+    pub fn promises(&self) -> impl Iterator<Item = (&'static str, &Promise<P>)> {
+        self.properties.iter().filter_map(|property| match property {
+            Property::Promised(name, promise) => Some((*name, promise)),
+            _ => None,
+        })
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> u8 {
         u8::try_from(self.numbers.nodes).expect("numbers are validated")
@@ -397,6 +447,7 @@ impl<P: Protocol> Clone for Property<P> {
             History(name, judge) => History(name, Arc::clone(judge)),
             Events(name, monitor) => Events(name, monitor.clone()),
             Settled(name, holds) => Settled(name, Arc::clone(holds)),
+            Promised(name, promise) => Promised(name, promise.clone()),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::protocol::Checkable;
 
+use super::memo::Sort;
 use super::worker::{Shared, Sink, Worker};
 
 /// All successors.
@@ -12,7 +13,7 @@ use super::worker::{Shared, Sink, Worker};
 struct All(Vec<Vec<u8>>);
 
 impl Sink for All {
-    fn take(&mut self, record: &[u8], _: bool) {
+    fn take(&mut self, record: &[u8], _: Sort) {
         self.0.push(record.to_vec());
     }
 }

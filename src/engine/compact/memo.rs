@@ -29,8 +29,19 @@ pub struct Change {
     pub copies: u8,
     /// What was sent, in the world's order.
     pub sent: Vec<u32>,
+    /// What else is to be known of it.
+    pub sort: Sort,
+}
+
+/// What is to be known of a step beside what it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sort {
     /// Whether a part that changed may break a property by itself.
     pub suspect: bool,
+    /// The name of what is done by it, if that is owed; else, and where nothing is promised, 0.
+    pub duty: u32,
+    /// Which of the marks that promises are about it puts out, a bit for each.
+    pub marks: u16,
 }
 
 /// A change as it is kept: where its parts and what it sent begin and end, among those of all.
@@ -40,8 +51,8 @@ pub struct Step {
     sent: (u32, u32),
     /// See [`Change::copies`].
     pub copies: u8,
-    /// See [`Change::suspect`].
-    pub suspect: bool,
+    /// See [`Change::sort`].
+    pub sort: Sort,
 }
 
 /// The steps of one answer, among all steps.
@@ -117,7 +128,7 @@ impl Memo {
             parts: (parts, self.parts.len() as u32),
             sent: (sent, self.sent.len() as u32),
             copies: change.copies,
-            suspect: change.suspect,
+            sort: change.sort,
         }
     }
 

@@ -18,7 +18,9 @@
 //! System Without the Network" (2011), is the nearest published relative.
 
 mod audit;
+mod graph;
 mod judge;
+mod lasso;
 pub(super) mod memo;
 pub(super) mod names;
 mod path;

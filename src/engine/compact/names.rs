@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hash};
 use std::sync::Arc;
 
 use crate::protocol::{Checkable, NodeId};
-use crate::world::{Content, Digest, Flight, Part, Setup, World};
+use crate::world::{Action, Content, Digest, Flight, Happening, Part, Setup, World};
 
 use super::vector::{Order, Vector};
 
@@ -66,6 +66,8 @@ pub struct Names<P: Checkable> {
     pub parts: Vec<Table<Content<P>>>,
     /// What is in flight.
     pub flights: Table<Flight<P::Msg>>,
+    /// What is owed.
+    pub duties: Table<Happening<P>>,
     /// What the protocol's types disagree about, among `Ord`, `Hash` and `Eq`.
     pub disagreement: Option<String>,
     ordered: BTreeSet<Arc<Flight<P::Msg>>>,
@@ -80,6 +82,7 @@ impl<P: Checkable> Names<P> {
             order,
             parts,
             flights: Table::new(),
+            duties: Table::new(),
             disagreement: None,
             ordered: BTreeSet::new(),
         }
@@ -124,6 +127,15 @@ impl<P: Checkable> Names<P> {
             names.sort_unstable();
         }
         names
+    }
+
+    /// The name of what an action does, from 1, where anything is promised and a fair run owes it.
+    /// What chance draws in it makes no difference: no value is owed.
+    pub fn duty_of(&mut self, action: &Action<P>) -> u32 {
+        if action.is_fault() || self.setup.promises().next().is_none() {
+            return 0;
+        }
+        self.duties.name(action.did.clone()).0 + 1
     }
 
     /// The node with the most states, and one of these: where a search does not end, it may be what

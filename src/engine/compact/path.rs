@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use crate::protocol::Checkable;
 use crate::world::{Action, World};
 
+use super::memo::Sort;
 use super::store::Store;
 use super::worker::{Shared, Sink, Worker};
 
@@ -19,7 +20,7 @@ pub type Levels = Vec<Vec<usize>>;
 struct Among<'a>(&'a HashSet<Vec<u8>>, bool);
 
 impl Sink for Among<'_> {
-    fn take(&mut self, record: &[u8], _: bool) {
+    fn take(&mut self, record: &[u8], _: Sort) {
         self.1 = self.1 || self.0.contains(record);
     }
 }

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::protocol::Checkable;
-use crate::world::{Setup, World};
+use crate::world::{Action, Setup, World};
 
 use super::super::check::{CheckOptions, Checked, Verdict};
 use super::super::progress::{self, Progress};
 use super::super::verify::Violation;
 use super::audit;
+use super::lasso::{self, Lasso};
+use super::memo::Sort;
 use super::path;
 use super::store::{Batch, Store};
 use super::vector::hash_of;
@@ -44,7 +46,7 @@ struct Keep<'a> {
 
 impl Sink for Keep<'_> {
     #[inline]
-    fn take(&mut self, record: &[u8], suspect: bool) {
+    fn take(&mut self, record: &[u8], sort: Sort) {
         let hash = hash_of(record);
         let shard = Store::shard_of(hash);
         let batch = &mut self.found.batches[shard];
@@ -52,7 +54,7 @@ impl Sink for Keep<'_> {
         if batch.is_full() {
             self.store.shard(shard).take(batch);
         }
-        if suspect {
+        if sort.suspect {
             self.found.ahead.push(record.to_vec());
         }
     }
@@ -66,6 +68,8 @@ struct Search<'a, P: Checkable> {
     stop: AtomicBool,
     /// How the memory was found to differ from the interpreter.
     impure: Mutex<Option<String>>,
+    /// Whether every state was met.
+    exhausted: bool,
     /// Successors of the levels that are done.
     transitions: usize,
     /// Where each level begins, and where the last one ends.
@@ -83,6 +87,7 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
         options,
         stop: AtomicBool::new(false),
         impure: Mutex::default(),
+        exhausted: false,
         transitions: 0,
         levels: vec![store.ends()],
     };
@@ -102,12 +107,14 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
     } else {
         path::shortest(&shared, &mut workers[0], &store, &search.levels, goals)
     };
-    let verdict = match trace.last() {
-        Some(_) => Verdict::Violated(broken_at_the_end(&shared, &trace)),
-        None => verdict,
+    let (verdict, trace, cycle) = match (trace.last(), verdict) {
+        (Some(_), _) => (Verdict::Violated(broken_at_the_end(&shared, &trace)), trace, None),
+        (None, Verdict::Holds) => promises(&shared, &mut workers[0], &store, options),
+        (None, verdict) => (verdict, trace, None),
     };
     Checked {
         verdict,
+        exhausted: search.exhausted,
         states,
         transitions: search.transitions,
         depth,
@@ -115,6 +122,21 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
         seconds: begin.elapsed().as_secs_f64(),
         marks,
         trace,
+        cycle,
+    }
+}
+
+/// Whether all is kept that was promised; else the run that breaks it.
+fn promises<P: Checkable>(
+    shared: &Shared<P>,
+    worker: &mut Worker<'_, P>,
+    store: &Store,
+    options: CheckOptions,
+) -> (Verdict, Vec<Action<P>>, Option<usize>) {
+    match lasso::broken(shared, worker, store, options) {
+        Ok(None) => (Verdict::Holds, Vec::new(), None),
+        Ok(Some(Lasso { violation, trace, cycle })) => (Verdict::Violated(violation), trace, cycle),
+        Err(reason) => (Verdict::Incomplete(reason), Vec::new(), None),
     }
 }
 
@@ -125,10 +147,7 @@ fn omission(states: usize) -> f64 {
 }
 
 /// What the last state of a path breaks.
-fn broken_at_the_end<P: Checkable>(
-    shared: &Shared<P>,
-    trace: &[crate::world::Action<P>],
-) -> Violation {
+fn broken_at_the_end<P: Checkable>(shared: &Shared<P>, trace: &[Action<P>]) -> Violation {
     let mut starts = World::starts(&shared.setup);
     let start = starts.find(|(_, action)| *action == trace[0]);
     let (mut world, _) = start.expect("a path begins with a start");
@@ -146,7 +165,7 @@ impl<P: Checkable> Search<'_, P> {
         for (world, _) in World::starts(&self.shared.setup) {
             marks.extend(world.waiting.marks.iter().map(|(_, mark)| mark.name));
             let record = self.shared.record_of(&world);
-            Keep { store: self.store, found: &mut found }.take(&record, false);
+            Keep { store: self.store, found: &mut found }.take(&record, Sort::default());
             self.transitions += 1;
             suspects.push(record);
         }
@@ -183,6 +202,7 @@ impl<P: Checkable> Search<'_, P> {
             }
             let ends = self.store.ends();
             if self.levels.last() == Some(&ends) {
+                self.exhausted = !self.options.fingerprints;
                 return (self.in_the_end(), HashSet::new());
             }
             self.store.let_go(self.levels.last().expect("there is a level"));

@@ -128,23 +128,36 @@ impl Shard {
             self.insert_fingerprint(hash.max(1), record);
             return;
         }
+        let (place, found) = self.look_up(hash, record);
+        if found.is_some() {
+            return;
+        }
+        let begin = u32::try_from(self.records.len() + 1).expect("a shard holds 4 GiB");
+        self.slots[place] = (hash & 0xffff_ffff) << 32 | u64::from(begin);
+        self.records.extend_from_slice(record);
+        self.states += 1;
+    }
+
+    /// The slot of a record, or the one in which it would be; and where it begins, if it is there.
+    fn look_up(&self, hash: u64, record: &[u8]) -> (usize, Option<usize>) {
         let (tag, mask) = (hash & 0xffff_ffff, self.slots.len() - 1);
         let mut place = tag as usize & mask;
         loop {
             let slot = self.slots[place];
             if slot == 0 {
-                break;
+                return (place, None);
             }
             let begin = (slot & 0xffff_ffff) as usize - 1;
             if slot >> 32 == tag && self.records[begin..].starts_with(record) {
-                return;
+                return (place, Some(begin));
             }
             place = (place + 1) & mask;
         }
-        let begin = u32::try_from(self.records.len() + 1).expect("a shard holds 4 GiB");
-        self.slots[place] = tag << 32 | u64::from(begin);
-        self.records.extend_from_slice(record);
-        self.states += 1;
+    }
+
+    /// Where the record of a state begins that was stored whole.
+    pub fn find(&self, hash: u64, record: &[u8]) -> Option<usize> {
+        if self.slots.is_empty() { None } else { self.look_up(hash, record).1 }
     }
 
     fn insert_fingerprint(&mut self, hash: u64, record: &[u8]) {

@@ -12,7 +12,7 @@ use crate::world::{
 
 use super::super::verify::Examiner;
 use super::judge::Judge;
-use super::memo::{Change, Grid, Known, Memo, NOTHING, Place, Span};
+use super::memo::{Change, Grid, Known, Memo, NOTHING, Place, Sort, Span};
 use super::names::Names;
 use super::vector::{Order, Vector};
 
@@ -26,6 +26,8 @@ pub struct Shared<P: Checkable> {
     pub names: RwLock<Names<P>>,
     /// How vectors keep messages.
     pub order: Order,
+    /// The marks that promises are about, by the promises' numbers.
+    promised: Vec<Option<&'static str>>,
 }
 
 impl<P: Checkable> Shared<P> {
@@ -37,12 +39,22 @@ impl<P: Checkable> Shared<P> {
             Links::Unordered if !bounded => Order::ByName,
             _ => Order::AsInTheWorld,
         };
+        let promised: Vec<_> = setup.promises().map(|(_, promise)| promise.mark()).collect();
+        assert!(promised.len() <= 16, "a scenario promises 16 things at the most");
         Shared {
             setup: Arc::clone(setup),
             examiner: Examiner::new(setup),
             names: RwLock::new(Names::new(setup, order)),
             order,
+            promised,
         }
+    }
+
+    /// Which of the marks that promises are about a world's last action put out.
+    pub fn promised_marks(&self, world: &World<P>) -> u16 {
+        let has = |wanted: &str| world.waiting.marks.iter().any(|(_, mark)| mark.name == wanted);
+        let bits = self.promised.iter().enumerate().filter(|(_, mark)| mark.is_some_and(has));
+        bits.fold(0, |bits, (n, _)| bits | 1 << n)
     }
 
     /// A world's record.
@@ -64,8 +76,8 @@ impl<P: Checkable> Shared<P> {
 
 /// What somebody does with a state's successors.
 pub trait Sink {
-    /// Takes the record of a successor, and whether it may break a property.
-    fn take(&mut self, record: &[u8], suspect: bool);
+    /// Takes the record of a successor, and what is to be known of the step.
+    fn take(&mut self, record: &[u8], sort: Sort);
 }
 
 /// One question to the memory: which grid, row and column.
@@ -332,7 +344,11 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let next = world.after(&action).expect("an enabled action can be done");
             seen.add(&next.system.seen);
             self.marks.extend(next.waiting.marks.iter().map(|(_, mark)| mark.name));
-            changes.push(self.change_between(&world, &next, topic));
+            let mut change = self.change_between(&world, &next, topic);
+            change.sort.marks = self.shared.promised_marks(&next);
+            let mut names = self.shared.names.write().expect("no thread panics with names");
+            change.sort.duty = names.duty_of(&action);
+            changes.push(change);
         }
         let parts = Part::all(self.shared.setup.nodes());
         let reads = parts.filter(|part| seen.has(*part) && Some(*part) != base);
@@ -361,7 +377,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             Topic::Link(_) => (flights.len() as u8, Vec::new()),
             _ => (0, flights),
         };
-        Change { parts, copies, sent, suspect }
+        Change { parts, copies, sent, sort: Sort { suspect, ..Sort::default() } }
     }
 
     /// Takes a step, and hands over the state after it.
@@ -387,8 +403,8 @@ impl<'a, P: Checkable> Worker<'a, P> {
             self.send(number);
             self.next.write(Order::AsInTheWorld, &mut self.record);
         }
-        let suspect = self.is_suspect_after(number);
-        self.hand_over(suspect, sink);
+        let sort = Sort { suspect: self.is_suspect_after(number), ..step.sort };
+        self.hand_over(sort, sink);
     }
 
     fn is_suspect_after(&mut self, step: u32) -> bool {
@@ -400,7 +416,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         };
         let changed = memo.parts(step).iter();
         let mut nodes = changed.filter_map(|(part, _)| usize::from(*part).checked_sub(Part::FIXED));
-        step.suspect
+        step.sort.suspect
             || nodes.any(|node| judge.suspects_pairs(next, node, &shared.examiner, content))
     }
 
@@ -420,9 +436,9 @@ impl<'a, P: Checkable> Worker<'a, P> {
         }
     }
 
-    fn hand_over(&mut self, suspect: bool, sink: &mut impl Sink) {
+    fn hand_over(&mut self, sort: Sort, sink: &mut impl Sink) {
         self.transitions += 1;
-        sink.take(&self.record, suspect);
+        sink.take(&self.record, sort);
     }
 
     /// Takes the steps about a topic on the whole world, which they may change all over. They
@@ -449,9 +465,10 @@ impl<'a, P: Checkable> Worker<'a, P> {
             if world.waiting.flights != next.waiting.flights {
                 self.next.flights = names.names_of_flights(&next);
             }
+            let sort = Sort { duty: names.duty_of(&action), ..Sort::default() };
             drop(names);
             self.next.write(self.shared.order, &mut self.record);
-            self.hand_over(false, sink);
+            self.hand_over(sort, sink);
         }
     }
 }

@@ -103,8 +103,8 @@ impl<P: Protocol> Simulator<P> {
         let numbers = &setup.numbers;
         let steps = 10 + u64::from(numbers.clients * numbers.calls) * u64::from(numbers.nodes);
         let plan = Plan::draw(&mut faults, &numbers.faults, steps);
-        let reads_state =
-            |p: &Property<P>| !matches!(p, Property::History(..) | Property::Settled(..));
+        use Property::{History, Promised, Settled};
+        let reads_state = |p: &Property<P>| !matches!(p, History(..) | Settled(..) | Promised(..));
         Simulator {
             setup: Arc::clone(setup),
             system: System::new(Arc::clone(setup)),
