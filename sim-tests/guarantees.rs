@@ -158,6 +158,7 @@ fn is_replayed(name: &str, broken: &BrokenCell) -> bool {
         numbers: broken.numbers.clone(),
         hosted: None,
         trace: broken.trace.clone(),
+        cycle: None,
     };
     let catalogue = catalogue();
     let scenario = catalogue.get(name).expect("it is listed");

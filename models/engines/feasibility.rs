@@ -21,6 +21,7 @@ fn trace_of(variant: &str) -> TraceFile {
         numbers,
         hosted: None,
         trace: report.trace,
+        cycle: None,
     }
 }
 

@@ -59,6 +59,7 @@ fn kept(folder: &Path, hosted: Option<Numbers>) -> std::path::PathBuf {
         numbers: numbers(),
         hosted,
         trace: ["start", "p0#0 calls 0 at n0", "n1 gets 7 from n0"].map(str::to_owned).to_vec(),
+        cycle: None,
     };
     let path = folder.join("kept.json");
     file.write(&path).expect("it can be written");
