@@ -4,8 +4,9 @@
 //! and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). It is followed
 //! leniently in the world, so it is a run of the protocol or it is nothing, and it counts if it
 //! breaks the same property first and is smaller: fewer faults, then calls, processes, nodes,
-//! steps, ticks. What is left can't be made smaller by leaving out any one step. For small worlds
-//! the checker then finds a shortest run with the same numbers, which nothing can beat.
+//! steps, ticks. What is left can't be made smaller by leaving out any one step, nor by giving its
+//! nodes and programs other names, so that it is one of a world that has few of them. For small
+//! worlds the checker then finds a shortest run with the same numbers, which nothing can beat.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -376,13 +377,24 @@ impl<P: Checkable> Shrinker<'_, P> {
         }
     }
 
-    /// The same run in a world with other numbers. That it is no larger counts.
+    /// The same run in a world with other numbers. Where calls are fewer, they may be the last ones
+    /// of each program, or all come first, or without the time that passed between.
     fn in_other_numbers(&mut self, numbers: &Numbers) -> bool {
-        let wanted = self.best.actions.clone();
+        let run = self.best.actions.clone();
+        if self.follow_in(numbers, &run) {
+            return true;
+        }
+        let fewer = numbers.calls < self.best.numbers.calls;
+        let ways = || [with_last_calls(&run, numbers), with_calls_first(&run), without_ticks(&run)];
+        fewer && ways().iter().any(|way| self.follow_in(numbers, way))
+    }
+
+    /// Whether a run in a world with other numbers breaks the property, and is no larger.
+    fn follow_in(&mut self, numbers: &Numbers, wanted: &[Action<P>]) -> bool {
         let setup = (self.build)(numbers);
         let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
         let before = Size::of(&self.best.numbers, &self.best.actions);
-        match self.follow(&setup, &wanted, 0) {
+        match self.follow(&setup, wanted, 0) {
             Some(followed) if Size::of(numbers, &followed.actions) <= before => {
                 self.setup = setup;
                 self.accept(followed);
@@ -528,6 +540,37 @@ impl<P: Checkable> Shrinker<'_, P> {
 
 fn is_call<P: Checkable>(action: &Action<P>) -> bool {
     matches!(action.did, Happening::Call(..))
+}
+
+/// A run with no more than the last calls of each program.
+fn with_last_calls<P: Checkable>(run: &[Action<P>], numbers: &Numbers) -> Vec<Action<P>> {
+    let mut left: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut kept: Vec<_> = run.iter().rev().cloned().collect();
+    kept.retain(|action| match action.did {
+        Happening::Call(call, ..) => {
+            let program = u32::from(call.process.0) % numbers.clients.max(1);
+            let left = left.entry(program).or_insert(numbers.calls);
+            let stays = *left > 0;
+            *left = left.saturating_sub(1);
+            stays
+        }
+        _ => true,
+    });
+    kept.reverse();
+    kept
+}
+
+/// A run that begins with its calls.
+fn with_calls_first<P: Checkable>(run: &[Action<P>]) -> Vec<Action<P>> {
+    let mut moved = run.to_vec();
+    moved.sort_by_key(|action| (!matches!(action.did, Happening::Start), !is_call(action)));
+    moved
+}
+
+/// A run in which no time passes.
+fn without_ticks<P: Checkable>(run: &[Action<P>]) -> Vec<Action<P>> {
+    let ticks = |action: &&Action<P>| !matches!(action.did, Happening::Tick(_));
+    run.iter().filter(ticks).cloned().collect()
 }
 
 /// The enabled action that is this one, or the nearest of its relations.
