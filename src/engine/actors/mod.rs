@@ -69,9 +69,9 @@
 //! timers, pending choices, storage and whether it is down), one for the history, one for each
 //! message (`names`). What an event does to an actor is asked of the actor once (`local`), and so
 //! is what the recorders make of a history (`worker`). States are stored whole, so none is lost to
-//! a collision, as stateright's are where two actors' timers are concerned. A sample of the states is
-//! expanded by stateright's own `next_state` besides, which finds handlers that are not pure, and
-//! would find a difference to this engine; and every path that is handed out was gone by it.
+//! a collision, as stateright's are where two actors' timers are concerned. A sample of the states
+//! is expanded by stateright's own `next_state` besides, which finds handlers that are not pure,
+//! and would find a difference to this engine; and every path that is handed out was gone by it.
 //!
 //! The simulator walks the same model by seeds: see [`Actors::simulate`].
 //!
