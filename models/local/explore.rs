@@ -10,7 +10,7 @@
 //! the files are rewritten.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::path::Path;
@@ -93,6 +93,8 @@ thread_local! {
     static HISTORIES: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
     /// The history that was judged last, as `seedbed judge` reads it.
     static JUDGED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The histories that are kept, by the names of what they are of.
+    static KEPT: RefCell<BTreeMap<&'static str, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Is this history, as text, one that was not seen before?
@@ -276,10 +278,11 @@ fn tell_variant(case: &Case, variant: &Variant, text: &mut String, wrong: &mut V
     }
 }
 
-/// Keeps the history that was judged last, if there is one, for the judges' own tests.
-fn keep_history(name: &str) {
+/// Keeps the history that was judged last, if there is one, for the judges' own tests; of several
+/// of one name the last.
+fn keep_history(name: &'static str) {
     if let Some(history) = JUDGED.take() {
-        compare(&format!("../histories/local/{}.jsonl", name.replace('/', ".")), &history);
+        KEPT.with_borrow_mut(|kept| kept.insert(name, history));
     }
 }
 
@@ -292,6 +295,9 @@ pub fn test(file: &str, cases: &[Case]) {
     let told: Vec<String> = cases.iter().map(|case| tell(case, &mut wrong)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     compare(file, &told.join("\n"));
+    for (name, history) in KEPT.take() {
+        compare(&format!("../histories/local/{}.jsonl", name.replace('/', ".")), &history);
+    }
 }
 
 /// Compares a text with a file in `models/local`; with `UPDATE=1` the file is rewritten, and the

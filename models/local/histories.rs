@@ -278,7 +278,7 @@ fn of_channel() -> Case {
     case("channel", about, channel).breaks("channel/close-drops", JUDGED)
 }
 
-/// Before `of_channel`, so that the history that is kept is one in which both wait.
+/// Before `of_channel`, since of two histories of one name the last is kept.
 fn of_tries() -> Case {
     let about = "histories of a channel: one tries to send twice, one tries to receive and closes";
     case("channel", about, impatient).preemptions(3).breaks("channel/close-drops", JUDGED)
