@@ -35,6 +35,8 @@ fn expectations() -> String {
     let texts = files.map(|file| {
         std::fs::read_to_string(file.expect("it can be listed").path()).expect("a text")
     });
+    // A line of the report tells a lasso's steps, and not where it begins to go round.
+    let texts = texts.map(|text| text.replace("and from here on, again and again:\n", ""));
     texts.collect::<Vec<_>>().join("\n\n")
 }
 

@@ -39,7 +39,7 @@ pub struct Way {
 pub struct Graph<'a, P: Checkable> {
     shared: &'a Shared<P>,
     store: &'a Store,
-    /// For each shard, the number of its first state, and where records begin and the last one ends.
+    /// For each shard, the number of its first state, and where records begin and the last ends.
     begins: Vec<(State, Vec<u32>)>,
     /// Where the ways from each state begin; and where the last one's end.
     first: Vec<u32>,
