@@ -520,6 +520,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
                 trace: words(&run.trace),
                 numbers: run.world.numbers.clone(),
                 seed: Some(seed),
+                cycle: None,
             })
         });
         Some(sampled)
