@@ -179,8 +179,8 @@ fn what_a_search_that_is_cut_short_reports_is_the_same_on_any_number_of_threads(
     assert_eq!(reports[0].0, (3_001, 3_001, 2, 0));
     assert!(reports[0].1.contains("drawn"));
     let Verdict::Incomplete(reason) = &reports[0].2 else { panic!("{:?}", reports[0].2) };
-    let said = "it stopped at 50000 states; what lies deeper than 2 is not counted; n0 has the most \
-                states, 1001: ";
+    let said = "it stopped at 50000 states; what lies deeper than 2 is not counted; n0 has the \
+                most states, 1001: ";
     assert!(reason.starts_with(said), "{reason}");
     assert!(reports.iter().all(|other| *other == reports[0]), "{reports:#?}");
 }

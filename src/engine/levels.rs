@@ -3,9 +3,9 @@
 //!
 //! A level is the same set of states whatever the order in which it was found, so what is counted
 //! does not depend on the number of threads, nor do the ways that lead back. States know nothing of
-//! how they were reached; a level is only known to be a range of records. So a search goes back from
-//! the states that it found, level by level, to all states from which they can be reached in time,
-//! and then forth from the start by the first step that stays among these.
+//! how they were reached; a level is only known to be a range of records. So a search goes back
+//! from the states that it found, level by level, to all states from which they can be reached in
+//! time, and then forth from the start by the first step that stays among these.
 //!
 //! A limit may cut a search short in the midst of a level. Which successors it has met by then
 //! depends on who was first; so of these none is counted, and the reason says where that begins.
