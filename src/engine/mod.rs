@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod explore;
 pub mod feasible;
 pub mod follow;
+mod levels;
 pub mod lift;
 pub mod progress;
 pub mod promised;
