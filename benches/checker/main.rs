@@ -1,16 +1,20 @@
 //! How fast the compact engine is, beside stateright: on the Paxos yardstick, whose text for
 //! stateright is its own `ActorModel`; on that very `ActorModel`, run here, with the property known
 //! to read only the history, and without; on the same world of ours; beside SPIN, on a text of the
-//! yardstick packed by hand; and on a toy whose number of states is known by a formula.
+//! yardstick packed by hand; and on a toy whose number of states is known by a formula. And what a
+//! state costs as there are more of them.
 //!
 //! Each measurement runs in a process of its own, so that its peak of memory is its own. All of a
 //! table are made in one run, in turn, so that the ratios hold whatever else the machine does.
-//! `CLIENTS=2,3,6 cargo bench --bench checker` says which sizes; by default 2 and 3.
+//! `CLIENTS=2,3,6 cargo bench --bench checker` says which sizes; by default 2 and 3. `WAYS` names
+//! those that are to be measured, `compact;spin` say; by default all. With 6 clients stateright
+//! takes minutes for each.
 
 mod actors;
 mod spin;
 mod toy;
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use seedbed::engine::check::{CheckOptions, Search};
@@ -105,18 +109,22 @@ fn main() {
     }
     let sizes = std::env::var("CLIENTS").unwrap_or_else(|_| "2,3".to_owned());
     let wanted = |clients: usize| sizes.split(',').any(|size| size == clients.to_string());
+    let chosen = std::env::var("WAYS").unwrap_or_else(|_| WAYS.join(";"));
     if !spin::is_there() {
         println!("spin or gcc is not installed: without SPIN");
     }
-    println!("the Paxos yardstick; ratios to the compact engine on as many threads");
+    println!("the Paxos yardstick; ratios to the first row on as many threads");
     println!("clients threads way                  seconds   ratio   MB  bytes/state");
     for size in YARDSTICK.into_iter().filter(|size| wanted(size.0)) {
         for threads in [1, 2] {
-            let (mut first, mut times) = (None, Vec::new());
-            let runs = |way: &str| way != SPIN || threads == 1 && spin::is_there();
+            let (mut first, mut times) = (None, BTreeMap::new());
+            let runs = |way: &str| {
+                let can = way != SPIN || threads == 1 && spin::is_there();
+                can && chosen.split(';').any(|chosen| chosen == way)
+            };
             for way in WAYS.into_iter().filter(|way| runs(way)) {
                 let (seconds, bytes) = measured(way, size, threads);
-                times.push((seconds, bytes));
+                times.insert(way, (seconds, bytes));
                 let ratio = seconds / *first.get_or_insert(seconds);
                 let each = bytes / size.1 as f64;
                 println!(
@@ -126,9 +134,10 @@ fn main() {
                 );
             }
             for (here, there) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
-                let (one, other) = (times[there], times[here]);
-                let (faster, smaller) = (one.0 / other.0, one.1 / other.1);
                 let (here, there) = (WAYS[here], WAYS[there]);
+                let both = times.get(here).zip(times.get(there));
+                let Some((other, one)) = both else { continue };
+                let (faster, smaller) = (one.0 / other.0, one.1 / other.1);
                 println!(
                     "                {here}: {faster:.1} times as fast as {there}, in \
                      {smaller:.1} times less memory"
@@ -136,5 +145,25 @@ fn main() {
             }
         }
     }
+    growth();
     toy::table();
+}
+
+/// What a state costs the compact engine, on one thread, from ten thousand of them to ten million.
+fn growth() {
+    println!("the compact engine on one thread; ratios to the smallest of its kind");
+    println!("clients    states  seconds  ns/state   ratio   MB  bytes/state");
+    let mut first = None;
+    for size in YARDSTICK {
+        let (seconds, bytes) = measured("compact", size, 1);
+        let each = seconds * 1e9 / size.1 as f64;
+        println!(
+            "{:>7}{:>10}{seconds:>9.3}{each:>10.0}{:>8.2}{:>5.0}{:>13.0}",
+            size.0,
+            size.1,
+            each / *first.get_or_insert(each),
+            bytes / 1e6,
+            bytes / size.1 as f64
+        );
+    }
 }
