@@ -1,6 +1,7 @@
 //! How fast the judges of the weak models are, on one core: histories of 20 sessions on 10 keys,
 //! with values used once, from a thousand calls to a hundred thousand; first as a system would make
-//! them that satisfies the model, then with answers changed near the end, core and reason included.
+//! them that satisfies the model, then with answers changed near the end so that it is violated,
+//! core and reason included.
 //!
 //! `cargo bench --bench models -- million` goes on to a million calls. Other words are the names of
 //! models, to which it is confined then.
@@ -20,6 +21,20 @@ const KEYS: usize = 10;
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const BUDGET: u64 = 20_000_000;
 
+/// For these the project aims at so many seconds, at so many calls.
+const AIMED: [&str; 8] = [
+    "pram",
+    "causal",
+    "causal-convergence",
+    "weak-causal",
+    "read-your-writes",
+    "monotonic-reads",
+    "monotonic-writes",
+    "writes-follow-reads",
+];
+const AIMED_AT: usize = 100_000;
+const AIM: f64 = 2.0;
+
 /// What hears of whose writes when.
 #[derive(Clone, Copy, PartialEq)]
 enum System {
@@ -32,9 +47,24 @@ enum System {
     Log,
     /// As `Fifo`, but for each key everybody applies the writes in one order.
     Coherent,
+    /// One memory, of which one key synchronises.
+    Labelled,
     /// One memory, behind a copy for each session, which an acquire refreshes and a release writes
     /// back.
     Release,
+}
+
+/// What some reads return near the end.
+#[derive(Clone, Copy, PartialEq)]
+enum Lie {
+    /// The first write of their key.
+    First,
+    /// What the key held before all writes.
+    Initial,
+    /// What nobody wrote.
+    Nobody,
+    /// What their session is going to write.
+    Future,
 }
 
 fn main() {
@@ -42,37 +72,43 @@ fn main() {
     print!("{:22}", "");
     sizes().iter().for_each(|size| print!("{size:>12}          "));
     println!();
-    for (name, system) in [
-        ("pram", System::Fifo),
-        ("slow", System::Fifo),
-        ("causal", System::Log),
-        ("causal-convergence", System::Log),
-        ("weak-causal", System::Log),
-        ("cache", System::Atomic),
-        ("read-your-writes", System::Fifo),
-        ("monotonic-reads", System::Fifo),
-        ("monotonic-writes", System::Fifo),
-        ("writes-follow-reads", System::Log),
-        ("prefix", System::Atomic),
-        ("sequential", System::Atomic),
-        ("processor", System::Coherent),
-        ("weak-ordering", System::Release),
-        ("release-sc", System::Release),
-        ("release-pc", System::Release),
-        ("lazy-release", System::Release),
-        ("entry", System::Release),
-        ("regular", System::Atomic),
-        ("safe", System::Atomic),
-        ("eventual", System::Atomic),
+    let mut worst: f64 = 0.0;
+    for (name, system, lie) in [
+        ("pram", System::Fifo, Lie::First),
+        ("slow", System::Fifo, Lie::First),
+        ("causal", System::Log, Lie::First),
+        ("causal-convergence", System::Log, Lie::First),
+        ("weak-causal", System::Log, Lie::First),
+        ("cache", System::Atomic, Lie::First),
+        ("read-your-writes", System::Fifo, Lie::Initial),
+        ("monotonic-reads", System::Fifo, Lie::Initial),
+        ("monotonic-writes", System::Fifo, Lie::Nobody),
+        ("writes-follow-reads", System::Log, Lie::Future),
+        ("prefix", System::Atomic, Lie::First),
+        ("sequential", System::Atomic, Lie::First),
+        ("processor", System::Coherent, Lie::First),
+        ("weak-ordering", System::Labelled, Lie::First),
+        ("release-sc", System::Labelled, Lie::First),
+        ("release-pc", System::Labelled, Lie::First),
+        ("lazy-release", System::Release, Lie::First),
+        ("entry", System::Release, Lie::First),
+        ("regular", System::Atomic, Lie::First),
+        ("safe", System::Atomic, Lie::First),
+        ("eventual", System::Atomic, Lie::First),
     ] {
         let chosen: Vec<String> = std::env::args().skip(1).collect();
         let named: Vec<&String> =
             chosen.iter().filter(|word| model_named(word).is_some()).collect();
         if named.is_empty() || named.iter().any(|word| *word == name) {
-            row(name, system);
+            let seconds = row(name, system, lie);
+            if AIMED.contains(&name) {
+                worst = worst.max(seconds);
+            }
         }
     }
     numbers();
+    let met = if worst < AIM { "" } else { ", missed" };
+    println!("{}, {AIMED_AT} calls: {worst:.3} s at most, aim {AIM} s{met}", AIMED.join(", "));
 }
 
 /// The sizes that were asked for.
@@ -107,14 +143,16 @@ fn numbers() {
     }
 }
 
-fn row(name: &str, system: System) {
+/// Judges histories of each size; how long it took at the most where there is an aim.
+fn row(name: &str, system: System, lie: Lie) -> f64 {
+    let mut worst: f64 = 0.0;
     let model = model_named(name).expect("a model");
     print!("{name:22}");
     let guards = (0..KEYS).map(|key| (format!("k{key}"), "s".to_owned())).collect();
     let given = Given { untimed: false, guards };
     for &size in sizes() {
         let good = history(size, system, None);
-        let bad = history(size, system, Some(size - size / 10));
+        let bad = history(size, system, Some((lie, size - size / 10)));
         for history in [&good, &bad] {
             let started = Instant::now();
             let ruling = model.judge(&Calls::new(&Kv, history, given.clone()), BUDGET);
@@ -126,21 +164,27 @@ fn row(name: &str, system: System) {
                 Ruling::NotApplicable(_) => "n/a",
             };
             print!("{seconds:>7.3} {letter:3.3}");
+            if size == AIMED_AT {
+                worst = worst.max(seconds);
+            }
         }
     }
     println!();
+    worst
 }
 
-/// A history; some reads in it, from a place on, may go wrong: they return the first write of their
-/// key.
-fn history(size: usize, system: System, wrong: Option<usize>) -> History<Op, Ret> {
+/// A history; some reads in it, from a place on, may go wrong. After quiescence each session reads
+/// a key once more, and of these reads, too, some may go wrong.
+fn history(size: usize, system: System, wrong: Option<(Lie, usize)>) -> History<Op, Ret> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut draw = move |n: usize| rng.next_u32() as usize % n;
     let mut copies = Copies::new(system);
-    let mut calls = Vec::with_capacity(size);
+    let mut calls: Vec<Call<Op, Ret>> = Vec::with_capacity(size);
+    let mut lies = Vec::new();
     for at in 0..size {
         let session = draw(SESSIONS);
-        let syncs = system == System::Release && draw(5) == 0;
+        let labels = matches!(system, System::Release | System::Labelled);
+        let syncs = labels && draw(5) == 0;
         let (key, writes) = (if syncs { KEYS } else { draw(KEYS) }, draw(2) == 0);
         copies.hear(session, writes, syncs, &mut draw);
         let name = if syncs { "s".to_owned() } else { format!("k{key}") };
@@ -149,8 +193,11 @@ fn history(size: usize, system: System, wrong: Option<usize>) -> History<Op, Ret
             (Op::put(name, at.to_string()), Ret::Done)
         } else {
             let mut value = copies.held[session][key];
-            if wrong.is_some_and(|place| at >= place && at < place + SESSIONS) {
-                value = copies.log.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
+            if let Some((lie, place)) = wrong
+                && (place..place + SESSIONS).contains(&at)
+            {
+                lies.extend((lie == Lie::Future).then_some((session, key, calls.len())));
+                value = copies.lie(lie, key, value);
             }
             (Op::get(name), Ret::Value(value.map(|value| value.to_string())))
         };
@@ -160,7 +207,28 @@ fn history(size: usize, system: System, wrong: Option<usize>) -> History<Op, Ret
         let call = Call::done(session as u32, op, Some(ret), time, time + 1);
         calls.push(Call { sync, ..call });
     }
-    let quiet = Mark { time: 2 * size as u64, what: Happening::Quiescence, node: None, line: None };
+    for (session, key, read) in lies {
+        let own = copies.written[session].iter().rev().map(|write| copies.log[*write]);
+        let last = own.into_iter().find(|(written, _)| *written == key);
+        calls[read].ret = last.map(|(_, value)| Ret::Value(Some(value.to_string())));
+    }
+    let end = 2 * size as u64;
+    if system == System::Atomic {
+        for session in 0..SESSIONS {
+            let key = session % KEYS;
+            let mut value = copies.memory_of(key);
+            if session == 0
+                && let Some((lie, _)) = wrong
+            {
+                value = copies.lie(lie, key, value);
+            }
+            let ret = Ret::Value(value.map(|value| value.to_string()));
+            let time = end + 1 + 2 * session as u64;
+            let op = Op::get(format!("k{key}"));
+            calls.push(Call::done(session as u32, op, Some(ret), time, time + 1));
+        }
+    }
+    let quiet = Mark { time: end, what: Happening::Quiescence, node: None, line: None };
     History::new(calls).expect("a history").beside(Vec::new(), vec![quiet])
 }
 
@@ -215,7 +283,7 @@ impl Copies {
                     self.apply(session, self.written[from][at]);
                 }
             }
-            System::Atomic | System::Log => {
+            System::Atomic | System::Labelled | System::Log => {
                 let lag = if self.system == System::Log && !writes { draw(20) } else { 0 };
                 let upto = self.log.len().saturating_sub(lag).max(self.heard[session][0]);
                 for (key, value) in &self.log[self.heard[session][0]..upto] {
@@ -257,6 +325,21 @@ impl Copies {
         }
     }
 
+    /// The last write of a key.
+    fn memory_of(&self, key: usize) -> Option<usize> {
+        self.log.iter().rfind(|(k, _)| *k == key).map(|(_, value)| *value)
+    }
+
+    /// What a read returns instead; what will be written is not known yet.
+    fn lie(&self, lie: Lie, key: usize, value: Option<usize>) -> Option<usize> {
+        match lie {
+            Lie::First => self.log.iter().find(|(k, _)| *k == key).map(|(_, value)| *value),
+            Lie::Initial => None,
+            Lie::Nobody => Some(usize::MAX),
+            Lie::Future => value,
+        }
+    }
+
     fn write(&mut self, session: usize, key: usize, value: usize, syncs: bool) {
         let write = self.log.len();
         self.log.push((key, value));
@@ -266,7 +349,7 @@ impl Copies {
         match self.system {
             // For each key the writes are applied in the order of the log, own ones too.
             System::Coherent => self.apply(session, write),
-            System::Atomic | System::Log => self.heard[session][0] = write + 1,
+            System::Atomic | System::Labelled | System::Log => self.heard[session][0] = write + 1,
             System::Release => self.pending[session].push((key, value)),
             System::Fifo => {}
         }

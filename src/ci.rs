@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::catalogue::Catalogue;
+use crate::consistency::drawing::escaped;
 use crate::engine::check::CheckOptions;
 use crate::engine::shrink::ShrinkOptions;
 use crate::engine::simulate::SimulateOptions;
@@ -237,21 +238,17 @@ pub fn junit(cases: &[Case]) -> String {
         cases.len()
     );
     for Case { name, failure, seconds } in cases {
-        let name = quoted(name);
+        let name = escaped(name);
         let _ = write!(xml, "  <testcase name=\"{name}\" time=\"{seconds:.3}\"");
         let _ = match failure {
             None => writeln!(xml, "/>"),
             Some(text) => {
-                let (first, text) = (quoted(text.lines().next().unwrap_or("")), quoted(text));
+                let (first, text) = (escaped(text.lines().next().unwrap_or("")), escaped(text));
                 writeln!(xml, "><failure message=\"{first}\">{text}</failure></testcase>")
             }
         };
     }
     xml + "</testsuite>\n"
-}
-
-fn quoted(text: &str) -> String {
-    svg::escape(text).replace('"', "&quot;")
 }
 
 /// GitHub's workflow commands, one for each failure.

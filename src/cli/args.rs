@@ -280,7 +280,7 @@ pub struct Judge {
     /// The file's format, if it is not to be guessed
     #[arg(long)]
     pub format: Option<String>,
-    /// Draws the calls that contradict linearizability here
+    /// Draws the calls that contradict a model here; of several models, the strongest
     #[arg(long)]
     pub svg: Option<PathBuf>,
     /// Shows the whole history here, as a page

@@ -2,7 +2,7 @@
 //! all visible sets. It shares nothing with the judges but the history type, and serves only to
 //! test them on small histories.
 
-use crate::history::{History, SyncKind};
+use crate::history::{History, Sync, SyncKind};
 use crate::object::kv::{Act, Op, Ret};
 
 /// An access, read off a call.
@@ -13,10 +13,20 @@ pub struct One {
     key: String,
     value: Option<String>,
     writes: bool,
-    kind: Option<SyncKind>,
+    /// It neither reads nor writes.
+    fence: bool,
+    acquires: bool,
+    releases: bool,
+    object: String,
+    /// A fence lets those go on that wait for its grant.
+    grant: u64,
+    waits_for: Option<u64>,
     invoked: u64,
     returned: u64,
 }
+
+/// Which object of synchronisation guards which key.
+pub type Guards = &'static [(&'static str, &'static str)];
 
 /// A history as the definitions see it.
 pub struct Brute {
@@ -26,35 +36,60 @@ pub struct Brute {
     early: u64,
     /// So many writes may come between a read and the one that it returned.
     lag: usize,
-    guard: fn(&str) -> Option<&'static str>,
+    guards: Guards,
 }
 
 /// For each access the write that it returned, if it is a read of one.
 type Sources = Vec<Option<usize>>;
 
 impl Brute {
-    pub fn new(history: &History<Op, Ret>, guard: fn(&str) -> Option<&'static str>) -> Brute {
+    pub fn new(history: &History<Op, Ret>, guards: Guards) -> Brute {
         let quiet = history.marks().first().map(|mark| mark.time);
         let mut all: Vec<One> = Vec::new();
         for call in history.calls() {
-            let (writes, value) = match (&call.op.act, &call.ret) {
-                (Act::Put(value), _) => (true, Some(value.clone())),
-                (_, Some(Ret::Value(value))) => (false, value.clone()),
+            let (writes, fence, value) = match (&call.op.act, &call.ret) {
+                (Act::Put(value), _) => (true, false, Some(value.clone())),
+                (Act::Get, Some(Ret::Value(value))) => (false, false, value.clone()),
+                (Act::Cas { from: None, to: None }, _) => (false, true, None),
                 other => panic!("{other:?} is not drawn"),
             };
-            let place = all.iter().filter(|one| one.session == call.session).count();
-            all.push(One {
+            let Sync { kind, object, grant } = call.sync.as_deref().cloned().unwrap_or(Sync {
+                kind: SyncKind::Both,
+                object: String::new(),
+                grant: 0,
+            });
+            let syncs = call.sync.is_some();
+            let one = One {
                 session: call.session,
-                place,
+                place: all.iter().filter(|one| one.session == call.session).count(),
                 key: call.op.key.clone(),
                 value,
                 writes,
-                kind: call.sync.as_ref().map(|sync| sync.kind),
+                fence,
+                acquires: syncs && matches!(kind, SyncKind::Acquire | SyncKind::Both),
+                releases: syncs && kind != SyncKind::Acquire,
+                object,
+                grant,
+                waits_for: grant.checked_sub(1),
                 invoked: call.invoked,
                 returned: call.returned.expect("all calls return here"),
-            });
+            };
+            let place = one.place + 1;
+            let departs = syncs && kind == SyncKind::Barrier;
+            all.push(one.clone());
+            if departs {
+                // All arrive, then all depart.
+                let waits_for = Some(grant);
+                all.push(One { place, acquires: true, releases: false, waits_for, ..one });
+            }
         }
-        Brute { all, quiet, early: 0, lag: 0, guard }
+        Brute { all, quiet, early: 0, lag: 0, guards }
+    }
+
+    /// The same history, in which no fence waits for another.
+    pub fn without_grants(&self) -> Brute {
+        let waits_for_nobody = |one: &One| One { waits_for: None, ..one.clone() };
+        Brute { all: self.all.iter().map(waits_for_nobody).collect(), ..*self }
     }
 
     /// Whether a model allows the history.
@@ -64,12 +99,12 @@ impl Brute {
         }
         self.matchings(&|sources| match model {
             "linearizable" => self.serial(sources, &|_| true, &|_| true, &|a, b| self.rb(a, b)),
-            "sequential" => self.serial(sources, &|_| true, &|_| true, &|a, b| self.so(a, b)),
+            "sequential" => self.serial(sources, &|_| true, &|_| true, &|a, b| self.waits(a, b)),
             "causal" => self.causal(sources),
             "causal-convergence" => self.convergent(sources),
             "weak-causal" => self.weak_causal(sources),
             "pram" => self.per_session(sources, None, &|a, b| self.so(a, b)),
-            "processor" => self.coherent(sources, &|_| false, &|a, b| self.so(a, b)),
+            "processor" => self.coherent(sources, &|_| false, &|a, b| self.waits(a, b)),
             "cache" => self.each_key(|key| {
                 let of = |a: usize| self.all[a].key == key;
                 self.serial(sources, &of, &of, &|a, b| self.so(a, b))
@@ -87,7 +122,8 @@ impl Brute {
             "release-sc" => self.synchronised(sources, &|a, b| self.release_rule(a, b)),
             "release-pc" => {
                 let kept = |a: usize, b: usize| {
-                    self.so(a, b) && (self.same_key(a, b) || self.release_rule(a, b))
+                    (self.so(a, b) && (self.same_key(a, b) || self.release_rule(a, b)))
+                        || self.granted(a, b)
                 };
                 self.coherent(sources, &|_| false, &kept)
             }
@@ -118,23 +154,33 @@ impl Brute {
         self.all[a].session == self.all[b].session && self.all[a].place < self.all[b].place
     }
 
+    /// Whether one fence waits for another.
+    fn granted(&self, a: usize, b: usize) -> bool {
+        let (one, other) = (&self.all[a], &self.all[b]);
+        let fences = one.fence && one.releases && other.fence && other.acquires;
+        fences && one.object == other.object && other.waits_for == Some(one.grant)
+    }
+
+    fn waits(&self, a: usize, b: usize) -> bool {
+        self.so(a, b) || self.granted(a, b)
+    }
+
     fn rb(&self, a: usize, b: usize) -> bool {
         let early = if self.all[b].writes { 0 } else { self.early };
         self.all[a].returned + early < self.all[b].invoked
     }
 
     fn sync(&self, a: usize) -> bool {
-        self.all[a].kind.is_some()
+        self.all[a].acquires || self.all[a].releases
     }
 
     fn same_key(&self, a: usize, b: usize) -> bool {
-        self.all[a].key == self.all[b].key
+        let (one, other) = (&self.all[a], &self.all[b]);
+        one.key == other.key && !one.fence && !other.fence
     }
 
     fn release_rule(&self, a: usize, b: usize) -> bool {
-        self.all[a].kind == Some(SyncKind::Acquire)
-            || self.all[b].kind == Some(SyncKind::Release)
-            || (self.sync(a) && self.sync(b))
+        self.all[a].acquires || self.all[b].releases || (self.sync(a) && self.sync(b))
     }
 
     fn each_key(&self, holds: impl Fn(&str) -> bool) -> bool {
@@ -153,7 +199,7 @@ impl Brute {
     }
 
     fn reads(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.all.len()).filter(|a| !self.all[*a].writes)
+        (0..self.all.len()).filter(|a| !self.all[*a].writes && !self.all[*a].fence)
     }
 
     /// Whether some matching of reads with writes will do.
@@ -165,7 +211,7 @@ impl Brute {
             holds: &dyn Fn(&Sources) -> bool,
         ) -> bool {
             let Some(one) = brute.all.get(at) else { return holds(sources) };
-            if one.writes {
+            if one.writes || one.fence {
                 return next(brute, at + 1, sources, holds);
             }
             let from = (0..brute.all.len()).filter(|w| {
@@ -209,6 +255,7 @@ impl Brute {
                     order.iter().rev().filter(|a| self.all[**a].writes && self.same_key(**a, next));
                 let mut last = last.map(|write| Some(*write)).chain([None]).take(self.lag + 1);
                 let legal = self.all[next].writes
+                    || self.all[next].fence
                     || !explained(next)
                     || last.any(|write| write == sources[next]);
                 if !legal || rest.iter().any(|other| before(*other, next)) {
@@ -290,8 +337,8 @@ impl Brute {
         })
     }
 
-    /// For each session an order of the writes, its own accesses and what all see; all orders agree
-    /// on the writes to each key.
+    /// For each session an order of the writes and releases, its own accesses and what all see; all
+    /// orders agree on the writes to each key.
     fn coherent(
         &self,
         sources: &Sources,
@@ -306,7 +353,9 @@ impl Brute {
             seen.insert(by_key)
                 && self.sessions().into_iter().all(|session| {
                     let member = |a: usize| {
-                        self.all[a].writes || self.all[a].session == session || all_see(a)
+                        let one = &self.all[a];
+                        let gives = one.writes || (one.fence && one.releases);
+                        gives || one.session == session || all_see(a)
                     };
                     let agreed = |a: usize, b: usize| {
                         self.all[a].writes
@@ -410,7 +459,7 @@ impl Brute {
         };
         let kept = |a: usize| self.all[a].writes || !disturbed(a);
         let all = (0..self.all.len()).filter(|a| kept(*a)).map(|a| self.all[a].clone()).collect();
-        let rest = Brute { all, quiet: None, early: 0, lag: 0, guard: self.guard };
+        let rest = Brute { all, quiet: None, early: 0, lag: 0, guards: self.guards };
         rest.matchings(&|sources| rest.regular(sources, &|_| true))
     }
 
@@ -433,7 +482,7 @@ impl Brute {
     /// With one order for all of what synchronises.
     fn synchronised(&self, sources: &Sources, rule: &dyn Fn(usize, usize) -> bool) -> bool {
         let syncs: Vec<usize> = (0..self.all.len()).filter(|a| self.sync(*a)).collect();
-        permutations(&syncs, &|a, b| self.so(a, b), &mut Vec::new(), &mut |order| {
+        permutations(&syncs, &|a, b| self.waits(a, b), &mut Vec::new(), &mut |order| {
             let at = |a: usize| order.iter().position(|s| *s == a);
             let before = |a: usize, b: usize| {
                 (self.so(a, b) && (self.same_key(a, b) || rule(a, b)))
@@ -445,13 +494,15 @@ impl Brute {
 
     fn lazy(&self, sources: &Sources, guarded: bool) -> bool {
         let syncs = |a: usize| self.sync(a);
-        let sequential = self.serial(sources, &syncs, &|_| true, &|a, b| self.so(a, b));
+        let sequential = self.serial(sources, &syncs, &|_| true, &|a, b| self.waits(a, b));
         sequential
             && self.reads().filter(|read| !self.sync(*read)).all(|read| {
-                let lock = (self.guard)(&self.all[read].key);
+                let key = self.all[read].key.as_str();
+                let lock = self.guards.iter().find(|guard| guard.0 == key).map(|guard| guard.1);
                 let before = self.closure(&|a, b| {
-                    let brought = !guarded || Some(self.all[b].key.as_str()) == lock;
-                    self.sync(b) && sources[b] == Some(a) && brought
+                    let brings = !guarded || Some(self.all[b].object.as_str()) == lock;
+                    let returned = self.sync(b) && sources[b] == Some(a) && self.sync(a);
+                    brings && (returned || self.granted(a, b))
                 });
                 let mut others = self.writes().into_iter().filter(|w| self.same_key(*w, read));
                 match sources[read] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::brute::Brute;
+use super::brute::{Brute, Guards};
 use super::memory::{Given, Memory, Source};
 use super::model::{Model, Need, Ruling, model_named, models};
 use super::staleness::{Amount, MEASURES, Measure};
@@ -30,12 +30,22 @@ struct Taste {
     writes: usize,
     /// Whether a third key, `s`, is for synchronisation.
     labels: bool,
+    /// In a hundred calls: how many are fences.
+    fences: usize,
     /// Whether values are written more than once.
     repeats: bool,
 }
 
-const PLAIN: Taste =
-    Taste { sessions: 3, keys: 2, strain: 10, thin: 0, writes: 50, labels: false, repeats: false };
+const PLAIN: Taste = Taste {
+    sessions: 3,
+    keys: 2,
+    strain: 10,
+    thin: 0,
+    writes: 50,
+    labels: false,
+    fences: 0,
+    repeats: false,
+};
 
 /// A taste for each model, in which there is something to be violated.
 fn taste(model: &Model) -> Taste {
@@ -49,9 +59,8 @@ fn taste(model: &Model) -> Taste {
     }
 }
 
-fn guard(key: &str) -> Option<&'static str> {
-    (key == "x").then_some("s")
-}
+/// What guards what: one key by accesses that are labelled, another by fences, a third by nothing.
+const GUARDS: Guards = &[("x", "s"), ("y", "l")];
 
 struct Draw(ChaCha8Rng);
 
@@ -76,23 +85,23 @@ fn history(draw: &mut Draw, taste: Taste) -> Drawn {
     let mut calls = Vec::new();
     let (fifo, thin, slow) = (draw.below(2) == 0, draw.percent(taste.thin), 1 + draw.below(3));
     let size = 3 + draw.below(3) + taste.strain / 5;
+    let mut fences = Fences::default();
     for at in 0..size {
         let session = draw.below(sessions);
+        if draw.percent(taste.fences) {
+            let made = fences.make(session, &mut copies, draw);
+            for call in made {
+                let invoked = (2 * at as u64).max(ends[call.process as usize]);
+                ends[call.process as usize] = invoked + 2;
+                calls.push(Call { invoked, returned: Some(invoked + 1), ..call });
+            }
+            continue;
+        }
         let key = match taste.labels && draw.percent(40) {
             true => "s",
             false => keys[draw.below(taste.keys)],
         };
-        for copy in &mut copies {
-            for write in 0..written.len() {
-                if !copy.contains(&write) {
-                    if draw.below(slow) == 0 {
-                        copy.push(write);
-                    } else if fifo {
-                        break;
-                    }
-                }
-            }
-        }
+        hear(&mut copies, written.len(), (slow, fifo), draw);
         let kind = if draw.percent(taste.writes) { SyncKind::Release } else { SyncKind::Acquire };
         let (op, ret) = if kind == SyncKind::Release {
             let value = if taste.repeats { draw.below(2) + 1 } else { at + 1 }.to_string();
@@ -128,6 +137,79 @@ fn history(draw: &mut Draw, taste: Taste) -> Drawn {
     drop_thin_air(&mut calls, thin, draw);
     let quiet = Mark { time: quiet, what: Happening::Quiescence, node: None, line: None };
     History::new(calls).expect("a history").beside(Vec::new(), vec![quiet])
+}
+
+/// Sessions hear of some of the writes so far, in their order or in any.
+fn hear(copies: &mut [Vec<usize>], written: usize, (slow, fifo): (usize, bool), draw: &mut Draw) {
+    for copy in copies {
+        for write in 0..written {
+            if !copy.contains(&write) {
+                if draw.below(slow) == 0 {
+                    copy.push(write);
+                } else if fifo {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Locks, a flag and a barrier, and what writes those who let others go on had heard of.
+#[derive(Default)]
+struct Fences {
+    /// For each lock who holds it, and its grant.
+    locks: [(Option<usize>, u64); 2],
+    known: [Vec<usize>; 2],
+    flag: (u64, Vec<usize>),
+    episode: u64,
+}
+
+impl Fences {
+    /// One or, at a barrier, several calls. Whoever goes on mostly hears of what whoever let
+    /// it go on had heard of; and sometimes a grant is not the one that it should be.
+    fn make(
+        &mut self,
+        session: usize,
+        copies: &mut [Vec<usize>],
+        draw: &mut Draw,
+    ) -> Vec<Call<Op, Ret>> {
+        let wrong = if draw.below(12) == 0 { 1 + draw.below(2) as u64 } else { 0 };
+        let hears = |copy: &mut Vec<usize>, known: &[usize], draw: &mut Draw| {
+            let news = known.iter().filter(|write| !copy.contains(write)).copied();
+            let news: Vec<usize> = news.filter(|_| draw.below(3) > 0).collect();
+            copy.extend(news);
+        };
+        let call = |session: usize, kind: SyncKind, object: &str, grant: u64| {
+            let sync = Some(Box::new(Sync { kind, object: object.to_owned(), grant }));
+            let op = Op::cas(object, None, None);
+            Call { sync, ..Call::done(session as u32, op, Some(Ret::Swapped(true)), 0, 0) }
+        };
+        let lock = usize::from(draw.below(4) == 0);
+        match draw.below(8) {
+            0 if self.episode == 0 => {
+                self.episode = 1;
+                let all: Vec<usize> = copies.concat();
+                let here = (0..copies.len()).filter(|_| draw.below(8) > 0).collect::<Vec<_>>();
+                here.iter().for_each(|one| hears(&mut copies[*one], &all, draw));
+                here.iter().map(|one| call(*one, SyncKind::Barrier, "b", 1)).collect()
+            }
+            1 => {
+                hears(&mut copies[session], &self.flag.1, draw);
+                self.flag = (self.flag.0 + 1, copies[session].clone());
+                vec![call(session, SyncKind::Both, "f", self.flag.0 + wrong)]
+            }
+            _ => {
+                let (name, (holder, grant)) = (["l", "m"][lock], &mut self.locks[lock]);
+                if let Some(session) = holder.take() {
+                    self.known[lock].clone_from(&copies[session]);
+                    return vec![call(session, SyncKind::Release, name, *grant + wrong)];
+                }
+                (*holder, *grant) = (Some(session), *grant + 1);
+                hears(&mut copies[session], &self.known[lock], draw);
+                vec![call(session, SyncKind::Acquire, name, *grant + wrong)]
+            }
+        }
+    }
 }
 
 /// Reads after quiescence; most of them return the last write.
@@ -172,7 +254,8 @@ fn drop_thin_air(calls: &mut [Call<Op, Ret>], thin: bool, draw: &mut Draw) {
 }
 
 fn given() -> Given {
-    Given { untimed: false, guards: [("x".to_owned(), "s".to_owned())].into() }
+    let guards = GUARDS.iter().map(|(key, lock)| ((*key).to_owned(), (*lock).to_owned()));
+    Given { untimed: false, guards: guards.collect() }
 }
 
 /// How many cases, of so many in every run of the tests: `SEEDBED_CASES` multiplies.
@@ -217,7 +300,7 @@ fn without(history: &Drawn, calls: &[usize], gone: usize) -> Vec<usize> {
 /// A core contradicts the model by definition, and without any one of its calls it does not: where
 /// that is a write, the reads that may have returned it go with it.
 fn is_minimal_core(model: &Model, history: &Drawn, core: &[usize]) {
-    let allowed = |calls: &[usize]| Brute::new(&part(history, calls), guard).allows(model.name);
+    let allowed = |calls: &[usize]| Brute::new(&part(history, calls), GUARDS).allows(model.name);
     assert!(!allowed(core), "{}: {core:?} is no core of {history:#?}", model.name);
     for gone in core {
         let rest = without(history, core, *gone);
@@ -228,10 +311,12 @@ fn is_minimal_core(model: &Model, history: &Drawn, core: &[usize]) {
 /// Judges random histories, and returns how many of them satisfy the model.
 fn compare(model: &Model, mut taste: Taste, rounds: usize) -> usize {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(11));
-    let (mut holds, mut sizes) = (0, 0);
+    let (mut holds, mut sizes, mut decisive) = (0, 0, 0);
     for round in 0..rounds {
         let history = history(&mut draw, taste);
-        let expected = Brute::new(&history, guard).allows(model.name);
+        let brute = Brute::new(&history, GUARDS);
+        let expected = brute.allows(model.name);
+        decisive += usize::from(!expected && brute.without_grants().allows(model.name));
         taste.strain = if expected { taste.strain + 1 } else { taste.strain.saturating_sub(1) };
         taste.strain = taste.strain.min(20);
         match judge(model, &history) {
@@ -256,17 +341,22 @@ fn compare(model: &Model, mut taste: Taste, rounds: usize) -> usize {
         }
     }
     let violated = rounds - holds;
+    let fences = match taste.fences {
+        0 => String::new(),
+        _ => format!(", {decisive} of them only because of fences"),
+    };
     println!(
-        "{}: {rounds} histories, {holds} hold, {violated} violated, {:.1} calls a core",
+        "{}: {rounds} histories, {holds} hold, {violated} violated{fences}, {:.1} calls a core",
         model.name,
         sizes as f64 / violated.max(1) as f64
     );
+    assert!(taste.fences == 0 || decisive * 100 > rounds, "{}: {decisive}", model.name);
     holds
 }
 
 /// The number of a history by definition.
 fn by_definition(measure: &Measure, history: &Drawn) -> Option<u64> {
-    let mut brute = Brute::new(history, guard);
+    let mut brute = Brute::new(history, GUARDS);
     match measure.name {
         "k-atomicity" => brute.smallest_k(),
         "delta-atomicity" => brute.smallest_delta(),
@@ -354,6 +444,42 @@ fn every_model_agrees_with_its_definition() {
         let holds = compare(model, taste(model), rounds);
         let balanced = holds * 5 >= rounds && (rounds - holds) * 5 >= rounds;
         assert!(balanced, "{}: {holds} of {rounds} hold", model.name);
+    }
+}
+
+/// Locks, barriers and fences that do both count for these models as their definitions say; and
+/// for others not at all.
+#[test]
+fn fences_and_guards_count_as_the_definitions_say() {
+    for model in chosen() {
+        let labelled = model.needs.contains(&Need::Labels);
+        let counts = labelled || ["sequential", "processor"].contains(&model.name);
+        let taste = Taste { fences: 40, labels: labelled, ..taste(model) };
+        if !counts {
+            ignores_fences(model, taste, cases(60));
+            continue;
+        }
+        for labels in [false, labelled] {
+            let rounds = cases(200);
+            let holds = compare(model, Taste { labels, ..taste }, rounds);
+            let balanced = holds * 5 >= rounds && (rounds - holds) * 5 >= rounds;
+            assert!(balanced, "{}: {holds} of {rounds} hold", model.name);
+        }
+    }
+}
+
+/// A model that fences mean nothing to says the same without them.
+fn ignores_fences(model: &Model, mut taste: Taste, rounds: usize) {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(31));
+    for round in 0..rounds {
+        taste.strain = draw.below(20);
+        let history = history(&mut draw, taste);
+        let bare: Vec<usize> = (0..history.calls().len())
+            .filter(|call| history.calls()[*call].sync.is_none())
+            .collect();
+        let rulings = [judge(model, &history), judge(model, &part(&history, &bare))];
+        let headings = rulings.each_ref().map(Ruling::heading);
+        assert_eq!(headings[0], headings[1], "{} {round}: {history:#?}", model.name);
     }
 }
 

@@ -5,20 +5,21 @@
 use std::fmt::{Debug, Write};
 
 use super::Core;
-use super::reason::Edge;
+use super::reason::{Edge, in_words};
 use crate::history::{Call, Happening, History};
 
 /// The most calls, marks and edges that are drawn: more are no drawing, and no small file.
 const MOST: usize = 60;
 
 /// The most characters of a call's text.
-const LONGEST: usize = 28;
+const LONGEST: usize = 40;
 
 /// The most characters of what is told under the pointer.
-const TOLD: usize = 10 * LONGEST;
+const TOLD: usize = 280;
 
-/// The most edges whose reasons are told below.
-const REASONS: usize = 10;
+/// The most edges that are told below, and the most characters of each.
+const REASONS: usize = 12;
+const REASON: usize = 150;
 
 const LANE: usize = 64;
 /// A column's width; of a wide drawing the least.
@@ -29,25 +30,30 @@ const LETTER: usize = 7;
 const LEFT: usize = 110;
 const TOP: usize = 56;
 
-/// Draws a core as SVG. What does not fit is left out, and that is said.
+/// Draws a core as SVG: with the reason edge by edge, or sentence by sentence if it is no circle.
+/// What does not fit is left out, and that is said.
 pub fn svg<Op: Debug, Ret: Debug>(
     history: &History<Op, Ret>,
     core: &Core,
     reason: &[Edge],
     words: &str,
+    story: &[String],
 ) -> String {
     let calls = history.calls();
     let mut shown: Vec<usize> = core.calls.iter().chain(&core.helpless).copied().collect();
     let all = shown.len();
     shown.truncate(MOST);
     shown.sort_unstable();
-    let circle: Vec<&Edge> = reason.iter().filter(|edge| edge.circle).take(MOST).collect();
-    let stage = Stage::of(shown.iter().map(|call| &calls[*call]), circle.len().min(REASONS));
+    let told = reason.iter().map(|edge| in_words(edge, calls));
+    let told: Vec<String> = if reason.is_empty() { story.to_vec() } else { told.collect() };
+    let told = told.iter().take(REASONS).map(|why| shortened(why, REASON));
+    let reasons: Vec<String> = told.collect();
+    let stage = Stage::of(shown.iter().map(|call| &calls[*call]), &reasons);
     let mut out = stage.opening(words, all - shown.len());
     stage.lanes(&mut out);
     for mark in history.marks().iter().filter(|mark| stage.within(mark.time)).take(MOST) {
         let what = match &mark.what {
-            Happening::Fault(what) => cut(what, LONGEST),
+            Happening::Fault(what) => shortened(what, LONGEST),
             Happening::Quiescence => "quiescence".to_owned(),
         };
         let node = mark.node.map_or(String::new(), |node| format!(" at node {node}"));
@@ -56,8 +62,13 @@ pub fn svg<Op: Debug, Ret: Debug>(
     for call in &shown {
         stage.call(&mut out, &calls[*call], core.helpless.contains(call));
     }
-    for (number, edge) in (1..).zip(circle) {
-        stage.reason(&mut out, number, &edge.why);
+    let mut number = 0;
+    for (line, why) in reasons.iter().enumerate() {
+        let circle = reason.get(line).is_some_and(|edge| edge.circle);
+        number += usize::from(circle);
+        stage.reason(&mut out, line + 1, circle.then_some(number), why);
+    }
+    for (number, edge) in (1..).zip(reason.iter().filter(|edge| edge.circle)).take(MOST) {
         if let (Some(before), Some(after)) = (edge.before, edge.after)
             && shown.contains(&before)
             && shown.contains(&after)
@@ -76,14 +87,15 @@ struct Stage {
     times: Vec<u64>,
     /// How wide a rank is.
     step: usize,
-    /// How many reasons are told below.
+    /// How many reasons are told below, and how long the longest is.
     reasons: usize,
+    longest: usize,
 }
 
 impl Stage {
     fn of<'a, Op: Debug + 'a, Ret: Debug + 'a>(
         calls: impl Iterator<Item = &'a Call<Op, Ret>> + Clone,
-        reasons: usize,
+        reasons: &[String],
     ) -> Stage {
         // A call takes at least a column and a half, in which its text should fit.
         let letters = calls.clone().map(|call| text(call, false).chars().count().min(LONGEST));
@@ -96,11 +108,13 @@ impl Stage {
         times.sort_unstable();
         times.dedup();
         let step = if times.len() > 30 { STEP } else { wide.max(STEP) };
-        Stage { processes, times, step, reasons }
+        let longest = reasons.iter().map(|why| why.chars().count()).max().unwrap_or(0);
+        Stage { processes, times, step, reasons: reasons.len(), longest }
     }
 
     fn width(&self) -> usize {
-        (LEFT + self.step * (self.times.len() + 1) + 40).max(640)
+        let below = (self.longest + 4) * LETTER;
+        (LEFT + self.step * (self.times.len() + 1) + 40).max(below).max(720)
     }
 
     fn height(&self) -> usize {
@@ -126,7 +140,7 @@ impl Stage {
     }
 
     fn opening(&self, words: &str, left_out: usize) -> String {
-        let words = escaped(&cut(words, TOLD));
+        let words = escaped(&shortened(words, TOLD));
         let (width, height) = (self.width(), self.height());
         let more = match left_out {
             0 => String::new(),
@@ -139,8 +153,8 @@ impl Stage {
              orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#c22\"/></marker></defs>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
              <text x=\"10\" y=\"20\">{words}. \
-             Time runs to the right, not to scale; red is what must come before what{more}.\
-             </text>\n"
+             Time runs to the right, not to scale; red is what must come before what: a \
+             circle{more}.</text>\n"
         )
     }
 
@@ -174,6 +188,7 @@ impl Stage {
         let (x, y) = (self.x(Some(call.invoked)), self.y(call.process) - 11);
         let width = self.x(end) - x + self.step / 2;
         let text = text(call, free);
+        let never = if free { "; whenever it took effect, if it did" } else { "" };
         let (fill, dash) =
             if end.is_none() { ("#eef", " stroke-dasharray=\"4 3\"") } else { ("#cdf", "") };
         let lines = match (call.line, call.return_line) {
@@ -181,10 +196,10 @@ impl Stage {
             (Some(line), None) => format!(", line {line}"),
             _ => String::new(),
         };
-        let (whole, short) = (escaped(&cut(&text, TOLD)), cut(&text, LONGEST));
+        let (whole, short) = (escaped(&shortened(&text, TOLD)), shortened(&text, LONGEST));
         let _ = writeln!(
             out,
-            "<g><title>{whole}{lines}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" \
+            "<g><title>{whole}{never}{lines}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" \
              height=\"22\" rx=\"4\" fill=\"{fill}\" stroke=\"#36a\"{dash}/><text x=\"{}\" \
              y=\"{}\">{}</text></g>",
             x + 5,
@@ -193,13 +208,14 @@ impl Stage {
         );
     }
 
-    /// What an arrow says, below the lanes.
-    fn reason(&self, out: &mut String, number: usize, why: &str) {
-        if number > self.reasons {
-            return;
-        }
-        let (y, why) = (self.bottom() + LINE * number, escaped(&cut(why, 4 * LONGEST)));
-        let _ = writeln!(out, "<text x=\"10\" y=\"{y}\" fill=\"#c22\">{number}: {why}</text>");
+    /// What an arrow says, below the lanes; and in grey what it rests on.
+    fn reason(&self, out: &mut String, line: usize, number: Option<usize>, why: &str) {
+        let (y, why) = (self.bottom() + LINE * line, escaped(why));
+        let (number, colour) = match number {
+            Some(number) => (format!("{number}: "), "#c22"),
+            None => (String::new(), "#777"),
+        };
+        let _ = writeln!(out, "<text x=\"10\" y=\"{y}\" fill=\"{colour}\">{number}{why}</text>");
     }
 
     fn arrow<Op, Ret>(
@@ -210,21 +226,30 @@ impl Stage {
         after: &Call<Op, Ret>,
         why: &str,
     ) {
-        let (from, to) = (self.x(Some(before.invoked)) + 12, self.x(Some(after.invoked)) + 12);
-        let (up, down) = (self.y(before.process), self.y(after.process));
         // There and back again go side by side.
-        let (aside, lower) = if from <= to { (24, 0) } else { (-24, 14) };
-        let bend = if up == down { up + 30 + lower } else { up.midpoint(down) };
+        let back = before.invoked > after.invoked;
+        let aside = if back { 36 } else { 12 };
+        let (from, to) =
+            (self.x(Some(before.invoked)) + aside, self.x(Some(after.invoked)) + aside);
+        let (up, down) = (self.y(before.process), self.y(after.process));
+        let bend = match (up == down, back) {
+            (true, _) => up + 32 + usize::from(back) * 14,
+            (false, false) => up.midpoint(down) - 24,
+            (false, true) => up.midpoint(down) + 24,
+        };
         let (up, down) = if up <= down { (up + 11, down - 11) } else { (up - 11, down + 11) };
         let down = if before.process == after.process { down + 22 } else { down };
-        let middle = from.midpoint(to).saturating_add_signed(aside);
-        let at = from.midpoint(to).saturating_add_signed(aside / 2);
+        let middle = from.midpoint(to);
+        // The middle of the curve.
+        let at = (up + 2 * bend + down) / 4 + 4;
         let _ = writeln!(
             out,
-            "<g><title>{number}: {}</title><path d=\"M{from} {up}Q{middle} {bend} {to} {down}\" \
-             fill=\"none\" stroke=\"#c22\" stroke-width=\"1.5\" marker-end=\"url(#tip)\"/><text \
-             x=\"{at}\" y=\"{bend}\" fill=\"#c22\">{number}</text></g>",
-            escaped(&cut(why, TOLD))
+            "<g fill=\"#c22\"><title>{number}: {}</title><path d=\"M{from} {up}Q{middle} {bend} \
+             {to} {down}\" fill=\"none\" stroke=\"#c22\" stroke-width=\"1.5\" \
+             marker-end=\"url(#tip)\"/><text x=\"{middle}\" y=\"{at}\" text-anchor=\"middle\" \
+             paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"5\" \
+             font-weight=\"bold\">{number}</text></g>",
+            escaped(&shortened(why, TOLD))
         );
     }
 }
@@ -232,18 +257,20 @@ impl Stage {
 /// What is called, and what came back.
 fn text<Op: Debug, Ret: Debug>(call: &Call<Op, Ret>, free: bool) -> String {
     let ret = call.ret.as_ref().filter(|_| !free);
-    format!("{:?}{}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")))
+    let never = if free { ", or never" } else { "" };
+    format!("{:?}{}{never}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")))
 }
 
 /// A text, or its beginning if it is longer.
-fn cut(text: &str, longest: usize) -> String {
+pub fn shortened(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some(_) => text.chars().take(longest - 1).chain(['…']).collect(),
         None => text.to_owned(),
     }
 }
 
-/// A text as it stands in XML. Control characters have no place there.
+/// A text as it stands in XML, SVG and HTML. Control characters have no place there, but for ends
+/// of lines.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -252,7 +279,8 @@ pub fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(' '),
+            '\'' => safe.push_str("&#39;"),
+            c if c.is_control() && c != '\n' => safe.push(' '),
             c => safe.push(c),
         }
     }

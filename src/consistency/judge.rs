@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::linearizable;
 use super::memory::Given;
-use super::outputs::{OutputError, Outputs};
+use super::outputs::{OutputError, Outputs, Shown};
 use super::profile::{Known, Profile};
 use super::reason;
 use super::staleness::{Amount, MEASURES, Measure};
@@ -91,7 +91,7 @@ pub struct Finding {
     pub verdict: Answer,
     /// How it was found.
     pub algorithm: String,
-    /// Why, in plain words.
+    /// Why, in plain words; step by step in lines.
     pub explanation: String,
     /// The calls that contradict the model; empty unless it is violated.
     pub core: Vec<CoreCall>,
@@ -247,7 +247,6 @@ struct Task<'a> {
 impl Task<'_> {
     fn judge<O: Import>(&self, object: &O) -> Result<Judgement, JudgeError> {
         let history = read_file::<O>(self.file, self.format)?;
-        self.outputs.write(self.file, object, &history, self.budget)?;
         let subject = Calls::new(object, &history, self.given.clone());
         let found = self.models.iter().map(|model| match model.name {
             "linearizable" if !self.given.untimed => {
@@ -255,7 +254,15 @@ impl Task<'_> {
             }
             _ => Ok(ruled(&subject, &history, model, self.budget)),
         });
-        let models: Vec<Finding> = found.collect::<Result<_, _>>()?;
+        let found: Vec<(Finding, Option<Shown>)> = found.collect::<Result<_, _>>()?;
+        let (models, shown): (Vec<Finding>, Vec<Option<Shown>>) = found.into_iter().unzip();
+        // Of several models the strongest comes first.
+        let shown = shown.into_iter().flatten().next().unwrap_or_else(|| {
+            let verdict = |finding: &Finding| format!("{}: {}", finding.model, finding.verdict);
+            let words = models.iter().map(verdict).collect::<Vec<_>>().join(", ");
+            Shown { words, ..Shown::default() }
+        });
+        self.outputs.write::<O>(self.file, &history, &shown)?;
         let measured = |measure: &&Measure| number(&subject, &history, measure, self.budget);
         let numbers: Vec<Number> = self.measures.iter().map(measured).collect();
         Ok(Judgement {
@@ -324,30 +331,29 @@ fn ruled<O: Object>(
     history: &History<O::Op, O::Ret>,
     model: &Model,
     budget: u64,
-) -> Finding {
-    let started = Instant::now();
+) -> (Finding, Option<Shown>) {
+    let (started, mut drawn) = (Instant::now(), None);
     let (verdict, algorithm, explanation, core) = match model.judge(subject, budget) {
         Ruling::Holds { algorithm, why } => (Answer::Holds, algorithm, why, Vec::new()),
         Ruling::Unknown(why) => (Answer::Unknown, String::new(), sentence(&why), Vec::new()),
         Ruling::NotApplicable(why) => {
             (Answer::NotApplicable, String::new(), sentence(&why), Vec::new())
         }
-        Ruling::Violated { algorithm, core, free, minimal, story } => {
-            let mut story = story.join(" ");
+        Ruling::Violated { algorithm, core, free, minimal, story, circle } => {
+            let words = format!("not {}", model.name);
+            let (calls, helpless) = (core.clone(), free.clone());
+            let core_shown = Core { calls, helpless, minimal, ..Core::default() };
+            drawn = Some(Shown { words, core: core_shown, edges: circle, story: story.clone() });
+            let mut story = story.join("\n");
             if !minimal {
-                story.push_str(" The core may not be minimal.");
+                story.push_str("\nThe core may not be minimal.");
             }
             (Answer::Violated, algorithm, story, shown(history, &core, &free))
         }
     };
-    Finding {
-        model: model.name.to_owned(),
-        verdict,
-        algorithm,
-        explanation,
-        core,
-        seconds: started.elapsed().as_secs_f64(),
-    }
+    let seconds = started.elapsed().as_secs_f64();
+    let model = model.name.to_owned();
+    (Finding { model, verdict, algorithm, explanation, core, seconds }, drawn)
 }
 
 /// A reason as a sentence.
@@ -362,8 +368,8 @@ fn find<O: Object>(
     history: &History<O::Op, O::Ret>,
     model: &str,
     budget: u64,
-) -> Result<Finding, JudgeError> {
-    let started = Instant::now();
+) -> Result<(Finding, Option<Shown>), JudgeError> {
+    let (started, mut drawn) = (Instant::now(), None);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let effort = linearizable::Effort { threads, ..linearizable::Effort::steps(budget) };
     let judged = linearizable::judge_within(object, history, effort);
@@ -376,23 +382,27 @@ fn find<O: Object>(
         Verdict::Violated(core) => {
             let mut why = why_it_is_violated(history, core);
             let circle = reason::circle(object, history.calls(), &core.calls, &core.helpless);
-            for edge in circle.iter().flatten() {
-                why = format!("{why} {}", reason::in_words(edge, history.calls()));
+            let edges = circle.unwrap_or_default();
+            for edge in &edges {
+                why = format!("{why}\n{}", reason::in_words(edge, history.calls()));
             }
+            let (words, story) = (format!("not {model}"), Vec::new());
+            drawn = Some(Shown { words, core: core.clone(), edges, story });
             (Answer::Violated, why, core_calls(history, core))
         }
         Verdict::Unknown(unknown) => {
             (Answer::Unknown, why_it_is_unknown(history, unknown), Vec::new())
         }
     };
-    Ok(Finding {
+    let finding = Finding {
         model: model.to_owned(),
         verdict: answer,
         algorithm: judged.procedures.into_iter().collect::<Vec<_>>().join(" + "),
         explanation,
         core,
         seconds: started.elapsed().as_secs_f64(),
-    })
+    };
+    Ok((finding, drawn))
 }
 
 fn why_it_holds<Op, Ret>(history: &History<Op, Ret>, ordered: usize) -> String {
@@ -424,12 +434,16 @@ pub(super) fn why_it_is_violated<Op: Debug, Ret: Debug>(
     };
     format!(
         "No order of the calls explains every answer.{part} {} can't return so: an order of the \
-         {} calls made by then can explain what came before{ends}. The contradiction is in {} \
-         calls; {minimal}.{helpless}",
+         {} made by then can explain what came before{ends}. The contradiction is in {}; \
+         {minimal}.{helpless}",
         Told(stuck),
-        core.prefix,
-        core.calls.len(),
+        counted(core.prefix),
+        counted(core.calls.len()),
     )
+}
+
+fn counted(calls: usize) -> String {
+    if calls == 1 { "one call".to_owned() } else { format!("{calls} calls") }
 }
 
 fn why_it_is_unknown<Op, Ret>(history: &History<Op, Ret>, unknown: &Unknown) -> String {
@@ -477,11 +491,9 @@ struct Told<'a, Op, Ret>(&'a Call<Op, Ret>);
 impl<Op: Debug, Ret: Debug> Display for Told<'_, Op, Ret> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call = self.0;
-        write!(f, "Process {}'s {:?}", call.process, call.op)?;
-        if let Some(ret) = &call.ret {
-            write!(f, ", answered {ret:?},")?;
-        }
-        write!(f, "{}", Lines(call.line, call.return_line))
+        let lines = Lines(call.line, call.return_line);
+        write!(f, "Process {}'s {:?}{lines}", call.process, call.op)?;
+        call.ret.as_ref().map_or(Ok(()), |ret| write!(f, ", answered {ret:?},"))
     }
 }
 
@@ -562,7 +574,9 @@ impl Display for Judgement {
                     writeln!(f, "{model}: {verdict} ({algorithm}, {:.3} s)", finding.seconds)?
                 }
             }
-            writeln!(f, "  {}", finding.explanation)?;
+            for line in finding.explanation.lines() {
+                writeln!(f, "  {line}")?;
+            }
             for call in &finding.core {
                 writeln!(f, "  {call}")?;
             }
@@ -714,7 +728,10 @@ mod tests {
         let lines: Vec<_> = lines.map(|call| call["line"].as_u64().unwrap()).collect();
         assert_eq!(lines, [1, 3, 6]);
         let text = judgement.to_string();
-        assert!(text.contains("Process 1's Read, answered Value(1), (lines 6 to 7)"), "{text}");
+        assert!(
+            text.contains("Process 1's Read (lines 6 to 7), answered Value(1), can't return so"),
+            "{text}"
+        );
         assert!(text.contains("leaves one of these states: 2."), "{text}");
     }
 
@@ -741,11 +758,18 @@ mod tests {
             let beside = (given, &Outputs::default());
             let judged = judge_and_write(&file, "kv", &[model], None, BUDGET, beside).unwrap();
             let models = judged.models.iter().map(|finding| finding.verdict);
-            models.chain(judged.numbers.iter().map(|number| number.verdict)).next().unwrap()
+            let numbers = judged.numbers.iter().map(|number| number.verdict);
+            let verdict = models.chain(numbers).next().unwrap();
+            assert_eq!(verdict == Answer::NotApplicable, judged.exit_status() == 3, "{judged}");
+            (verdict, judged.to_string())
+        };
+        let says = |text: &str, model: &str, why: &str| {
+            let told = format!("\n{model}: not applicable\n  The history does not say {why}.\n");
+            assert!(text.ends_with(&told), "{told} is not what is said: {text}");
         };
         let mut lacking = 0;
         for model in models() {
-            assert_eq!(judge(whole, model.name, &given), Answer::Holds, "{}", model.name);
+            assert_eq!(judge(whole, model.name, &given).0, Answer::Holds, "{}", model.name);
             for need in model.needs {
                 let (text, given) = match need {
                     Need::Timing => (whole.clone(), Given { untimed: true, ..given.clone() }),
@@ -753,8 +777,9 @@ mod tests {
                     Need::Guards => (whole.clone(), Given::default()),
                     Need::Quiescence => (whole.replace(quiet, ""), given.clone()),
                 };
-                let found = judge(&text, model.name, &given);
+                let (found, told) = judge(&text, model.name, &given);
                 assert_eq!(found, Answer::NotApplicable, "{} without {need}", model.name);
+                says(&told, model.name, &need.to_string());
                 lacking += 1;
             }
         }
@@ -762,15 +787,43 @@ mod tests {
         let bare: String = (1..6)
             .fold(whole.to_owned(), |text, time| text.replace(&format!(",\"time\":{time}"), ""));
         let untimed = Given { untimed: true, ..Given::default() };
-        for (measure, text, given, expected) in [
-            ("k-atomicity", whole, &given, Answer::Holds),
-            ("k-atomicity", &bare, &given, Answer::Holds),
-            ("k-atomicity", whole, &untimed, Answer::NotApplicable),
-            ("delta-atomicity", whole, &given, Answer::Holds),
-            ("delta-atomicity", &bare, &given, Answer::NotApplicable),
-            ("delta-atomicity", whole, &untimed, Answer::NotApplicable),
+        let (untold, unmeasured) = (Need::Timing.to_string(), "at what time each call was made");
+        for (measure, text, given, lacking) in [
+            ("k-atomicity", whole, &given, None),
+            ("k-atomicity", &bare, &given, None),
+            ("k-atomicity", whole, &untimed, Some(&*untold)),
+            ("delta-atomicity", whole, &given, None),
+            ("delta-atomicity", &bare, &given, Some(unmeasured)),
+            ("delta-atomicity", whole, &untimed, Some(&*untold)),
         ] {
-            assert_eq!(judge(text, measure, given), expected, "{measure}");
+            let (found, told) = judge(text, measure, given);
+            assert_eq!(found == Answer::Holds, lacking.is_none(), "{measure}: {told}");
+            lacking.into_iter().for_each(|why| says(&told, measure, why));
+        }
+    }
+
+    /// An append is neither a read nor a write, so only models of any object judge it.
+    #[test]
+    fn what_is_neither_read_nor_write_is_not_applicable() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("append.jsonl");
+        let event = |kind: &str| {
+            format!(
+                "{{\"process\":0,\"type\":\"{kind}\",\"f\":\"append\",\"key\":\"x\",\
+                 \"value\":\"1\"}}\n"
+            )
+        };
+        fs::write(&file, event("invoke") + &event("ok")).unwrap();
+        for model in models() {
+            let judged = judge_file(&file, "kv", &[model.name], None, BUDGET).unwrap();
+            let (finding, told) = (&judged.models[0], judged.to_string());
+            if ["linearizable", "sequential"].contains(&model.name) {
+                assert_eq!(finding.verdict, Answer::Holds, "{told}");
+                continue;
+            }
+            assert_eq!((finding.verdict, judged.exit_status()), (Answer::NotApplicable, 3));
+            assert!(told.contains("\n  The model is about reads and writes, and "), "{told}");
+            assert!(told.ends_with(" is neither.\n"), "{told}");
         }
     }
 

@@ -34,6 +34,7 @@ fn judge(subject: &dyn Subject, budget: u64) -> Ruling {
             core: core.calls,
             free: core.helpless,
             minimal: core.minimal,
+            circle: Vec::new(),
         },
         Verdict::Unknown(unknown) => Ruling::Unknown(format!(
             "the {} ran out after {} steps; {} of {} parts are explained",

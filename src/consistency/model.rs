@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use super::memory::{self, Found, Memory, Settled, Source, Verdict as Matched, Views};
+use super::memory::{self, Found, Memory, Settled, Source, Told, Verdict as Matched, Views};
+use super::reason::Edge;
 use super::subject::Subject;
 
 /// A consistency model.
@@ -110,6 +111,8 @@ pub enum Ruling {
         minimal: bool,
         /// Why, sentence by sentence.
         story: Vec<String>,
+        /// The circle of calls by itself, where there is one to be drawn.
+        circle: Vec<Edge>,
     },
     /// The budget ran out; and what is known.
     Unknown(String),
@@ -237,6 +240,7 @@ impl Weak {
                 free: Vec::new(),
                 minimal: true,
                 story: vec![format!("Nobody wrote what came back from {}.", memory.name(read))],
+                circle: Vec::new(),
             };
         }
         let mut algorithm = "saturation";
@@ -297,7 +301,7 @@ impl Weak {
             Found::Spent => None,
             Found::Contradiction(story) => panic!(
                 "the solver refutes what a faster way found, a defect of this program: {}",
-                story.join(" ")
+                story.lines.join(" ")
             ),
         }
     }
@@ -324,21 +328,23 @@ impl Weak {
             let judged = memory::settle(part, budget, |part| self.decide(part, budget).1);
             matches!(judged, Settled::Violated(_))
         });
+        let told = self.story(&core.memory, budget);
         Ruling::Violated {
             algorithm: algorithm.to_owned(),
             core: core.memory.calls(),
             free: Vec::new(),
             minimal: core.minimal,
-            story: self.story(&core.memory, budget),
+            story: told.lines,
+            circle: told.circle,
         }
     }
 
     /// Why a core contradicts the model.
-    fn story(&self, core: &Memory, budget: u64) -> Vec<String> {
-        let mut story = Vec::new();
+    fn story(&self, core: &Memory, budget: u64) -> Told {
+        let mut story = Told::default();
         let mut memory = core.clone();
         if core.reads().any(|read| core.sources[read] == Source::Unclear) {
-            story.push(
+            story.lines.push(
                 "Some values were written more than once; whichever write each read returned, \
                  there is a contradiction. This is one:"
                     .to_owned(),
@@ -349,8 +355,11 @@ impl Weak {
             }
         }
         match memory::solve(&memory, &(self.views)(&memory), budget) {
-            Found::Contradiction(told) => story.extend(told),
-            _ => story.push("No order explains what the reads returned.".to_owned()),
+            Found::Contradiction(told) => {
+                story.lines.extend(told.lines);
+                story.circle = told.circle;
+            }
+            _ => story.lines.push("No order explains what the reads returned.".to_owned()),
         }
         story
     }

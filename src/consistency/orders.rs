@@ -2,7 +2,7 @@
 //! parts of an object at once; sequential consistency, with its cores, and with fences; memory that
 //! runs out; and threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -209,7 +209,9 @@ fn sequences<O: Object>(object: &O, ops: &[O::Op], rounds: usize, seed: u64) {
             Sequenced::Core { calls: core, helpless, minimal, part } => {
                 assert!(!expected, "{round}: {calls:#?}");
                 assert!(minimal && !fits(&core, &helpless), "{round}: {core:?} of {calls:#?}");
-                assert!(part.is_none() || core.iter().all(|c| object.part(&calls[*c].op) == part));
+                assert!(!helpless.iter().any(|call| object.reads(&calls[*call].op)), "{round}");
+                let mut all = core.iter().chain(&helpless);
+                assert!(part.is_none() || all.all(|c| object.part(&calls[*c].op) == part));
                 for &gone in &core {
                     let rest: Vec<usize> = core.iter().copied().filter(|c| *c != gone).collect();
                     let freer = [&helpless[..], &[gone]].concat();
@@ -281,6 +283,13 @@ fn linearizes<O: Object>(object: &O, ops: &[O::Op], rounds: usize, seed: u64) {
                     let freer = [&core.1[..], &[gone]].concat();
                     assert!(fits(&rest, &freer), "{round}: {gone} of {core:?}: {calls:#?}");
                 }
+                let idle = core.1.iter().any(|call| object.reads(&calls[*call].op));
+                assert!(!idle, "{round}: what changes nothing can go from {core:?}: {calls:#?}");
+                let of = |call: &usize| object.part(&calls[*call].op);
+                let apart = calls.iter().all(|call| object.part(&call.op).is_some());
+                let parts: BTreeSet<_> = core.0.iter().chain(&core.1).map(of).collect();
+                // What is contradictory in itself is found where no call touches two parts.
+                assert!(!apart || parts.len() == 1, "{round}: {core:?} of {calls:#?}");
                 balance.violated += 1;
                 balance.core += core.0.len();
                 balance.of += calls.len();
@@ -350,17 +359,49 @@ fn threads_change_nothing() {
     println!("{kinds:?} hold, are violated, are unknown");
 }
 
+/// Where several parts stay open, each has had the same share, however many were searched at once:
+/// of the steps, and of the memory.
+#[test]
+fn threads_change_nothing_of_what_stays_unknown() {
+    let mut draw = Draw::new(12);
+    let mut calls = busy(3, 60, &mut draw, false).calls().to_vec();
+    for (key, appends) in [("a", 20), ("b", 18), ("c", 22)] {
+        calls.extend(hopeless(key, appends));
+    }
+    let history = History::new(calls).expect("a history");
+    let steps = Effort::steps(300_000);
+    for (effort, full) in
+        [(steps, false), (Effort { steps: 1 << 40, bytes: 3 << 20, ..steps }, true)]
+    {
+        let judged = |threads| judge_within(&Kv, &history, Effort { threads, ..effort });
+        let alone = judged(1);
+        let Verdict::Unknown(unknown) = &alone.verdict else { panic!("{alone:?}") };
+        println!("{unknown:?}");
+        assert_eq!((unknown.full, unknown.parts_fine, unknown.parts), (full, 3, 6));
+        assert!(full || unknown.steps <= effort.steps, "{unknown:?}");
+        for threads in [2, 3, 4] {
+            assert_eq!(judged(threads), alone, "{threads} threads");
+        }
+    }
+}
+
+/// Nobody reads what calls of unknown outcome append to a key, but for one lie.
+fn hopeless(key: &str, appends: u32) -> Vec<Call<kv::Op, kv::Ret>> {
+    let first = 100 * u32::from(key.as_bytes()[0]);
+    let append = |process| {
+        let op = kv::Op::append(key, "c".repeat(1 + process as usize));
+        Call::open(first + process, op, 1)
+    };
+    let mut calls: Vec<_> = (1..=appends).map(append).collect();
+    let lie = kv::Ret::Value(Some("b".to_owned()));
+    calls.push(Call::done(first, kv::Op::get(key), Some(lie), 2, 3));
+    calls
+}
+
 #[test]
 fn memory_that_runs_out_is_told_with_what_was_proved() {
     let mut draw = Draw::new(9);
-    let lie = kv::Ret::Value(Some("b".to_owned()));
-    // On the key "hard" nobody reads what calls of unknown outcome append, but for one lie.
-    let append = |process, at| {
-        let text = "c".repeat(1 + process as usize);
-        Call::open(process, kv::Op::append("hard", text), at)
-    };
-    let mut calls: Vec<_> = (0..20).map(|process| append(100 + process, 1)).collect();
-    calls.push(Call::done(99, kv::Op::get("hard"), Some(lie), 2, 3));
+    let mut calls = hopeless("hard", 20);
     let easy = busy(3, 60, &mut draw, false);
     calls.extend(easy.calls().iter().cloned());
     let history = History::new(calls).expect("a history");
@@ -569,4 +610,25 @@ fn grants_and_barriers_count_for_sequential_order_and_not_for_real_time() {
     balance.says("sequential with fences");
     println!("{decisive} are violated for their fences alone");
     assert!(decisive * 50 > balance.violated, "{decisive}");
+}
+
+/// The second checker believes no order that is out of turn, incomplete or wrong.
+#[test]
+fn a_wrong_order_of_sessions_is_refuted() {
+    use cas_register::{Op, Ret};
+    let object = CasRegister { initial: 0 };
+    let write = |at: u64| Call::done(0, Op::Write(at as u32), Some(Ret::Done), at, at);
+    let read = Call::done(1, Op::Read, Some(Ret::Value(1)), 0, 9);
+    let calls = [write(1), write(2), read];
+    let told = |order: &[usize]| witness::respects_sessions(&object, &calls, order);
+    assert_eq!(told(&[0, 2, 1]), Ok(()));
+    for (order, reason) in [
+        (&[1, 0, 2][..], "before one of its session's past"),
+        (&[0, 1, 2], "which should be"),
+        (&[0, 2], "takes no effect"),
+        (&[0, 2, 1, 1], "takes effect twice"),
+        (&[0, 2, 1, 3], "there is no call 3"),
+    ] {
+        assert!(told(order).unwrap_err().contains(reason), "{order:?}: {:?}", told(order));
+    }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Core, Verdict, drawing, linearizable, page, reason};
+use super::reason::{self, Edge};
+use super::{Core, drawing, page};
 use crate::history::History;
 use crate::history::export::to_jepsen_edn;
 use crate::history::import::Import;
@@ -15,12 +16,25 @@ use crate::history::import::Import;
 /// The files that are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
-    /// A drawing of the calls that contradict linearizability.
+    /// A drawing of the calls that contradict a model.
     pub svg: Option<PathBuf>,
     /// The whole history as a page.
     pub html: Option<PathBuf>,
     /// The history in Jepsen's EDN.
     pub edn: Option<PathBuf>,
+}
+
+/// What is shown of a history.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// What was found, in a few words.
+    pub words: String,
+    /// Calls that contradict a model; none if nothing is known to.
+    pub core: Core,
+    /// What must come before what among them.
+    pub edges: Vec<Edge>,
+    /// Why, sentence by sentence, where the edges do not say it all.
+    pub story: Vec<String>,
 }
 
 /// Why a file could not be written.
@@ -36,32 +50,21 @@ impl Outputs {
     pub fn write<O: Import>(
         &self,
         from: &Path,
-        object: &O,
         history: &History<O::Op, O::Ret>,
-        budget: u64,
+        shown: &Shown,
     ) -> Result<(), OutputError> {
         if let Some(file) = &self.edn {
             whole(file, |out| to_jepsen_edn::<O>(history, out))?;
         }
-        if self.svg.is_none() && self.html.is_none() {
-            return Ok(());
-        }
-        let none = Core::default();
-        let verdict = linearizable::linearizable(object, history, budget);
-        let (core, words) = match &verdict {
-            Verdict::Holds(_) => (&none, "linearizable: nothing contradicts anything".to_owned()),
-            Verdict::Unknown(_) => (&none, "not judged: the budget ran out".to_owned()),
-            Verdict::Violated(core) => (core, "not linearizable".to_owned()),
-        };
-        let edges = reason::circle(object, history.calls(), &core.calls, &core.helpless);
-        let edges = edges.unwrap_or_default();
+        let Shown { words, core, edges, story } = shown;
         if let Some(file) = &self.svg {
-            let svg = drawing::svg(history, core, &edges, &words);
+            let svg = drawing::svg(history, core, edges, words, story);
             whole(file, |out| out.write_all(svg.as_bytes()))?;
         }
         if let Some(file) = &self.html {
             let told = edges.iter().map(|edge| reason::in_words(edge, history.calls()));
-            let words = [words].into_iter().chain(told).collect::<Vec<_>>().join("\n");
+            let told: Vec<String> = if story.is_empty() { told.collect() } else { story.clone() };
+            let words = [words.clone()].into_iter().chain(told).collect::<Vec<_>>().join("\n");
             let page = page::html(&from.display().to_string(), history, Some(core), &words);
             whole(file, |out| out.write_all(page.as_bytes()))?;
         }
@@ -93,11 +96,25 @@ fn whole(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consistency::Verdict;
+    use crate::consistency::linearizable::linearizable;
     use crate::history::import::{Datum, Format, read};
     use crate::history::{Call, Happening, Mark};
     use crate::object::{Register, register};
 
-    fn long(calls: u64) -> History<register::Op<Datum>, register::Ret<Datum>> {
+    type Long = History<register::Op<Datum>, register::Ret<Datum>>;
+
+    fn write(outputs: &Outputs, from: &str, history: &Long) -> Result<(), OutputError> {
+        let object = Register::<Datum>::default();
+        let mut shown = Shown { words: "nothing".to_owned(), ..Shown::default() };
+        if let Verdict::Violated(core) = linearizable(&object, history, 1_000_000) {
+            let edges = reason::circle(&object, history.calls(), &core.calls, &core.helpless);
+            shown = Shown { core, edges: edges.expect("a circle"), ..shown };
+        }
+        outputs.write::<Register<Datum>>(Path::new(from), history, &shown)
+    }
+
+    fn long(calls: u64) -> Long {
         use register::{Op, Ret};
         let calls = (0..calls).map(|n| {
             let value = Datum::Number(n as i64 * 7_777_777);
@@ -118,7 +135,7 @@ mod tests {
         let outputs = Outputs { svg: Some(svg.clone()), html: Some(html.clone()), edn: None };
         for size in [20, 100_000, 130_000] {
             let history = long(size);
-            outputs.write(Path::new("a <b>"), &Register::default(), &history, 1_000_000).unwrap();
+            write(&outputs, "a <b>", &history).unwrap();
             let text = std::fs::read_to_string(&svg).unwrap();
             assert!(
                 text.len() < 20_000 && text.contains("marker-end") && text.ends_with("</svg>\n")
@@ -157,7 +174,7 @@ mod tests {
             circle: true,
         };
         let edges: Vec<reason::Edge> = (0..200).map(edge).collect();
-        let svg = drawing::svg(&history, &core, &edges, &"<".repeat(100_000));
+        let svg = drawing::svg(&history, &core, &edges, &"<".repeat(100_000), &[]);
         let page = page::html(&"<".repeat(1_000), &history, Some(&core), &"<".repeat(100_000));
         println!("a drawing of {} bytes, a page of {}", svg.len(), page.len());
         assert!(svg.len() < 200_000 && svg.contains("more calls are not drawn"), "{}", svg.len());
@@ -170,12 +187,11 @@ mod tests {
         let edn = Some(folder.path().join("nowhere").join("a.edn"));
         let outputs = Outputs { edn, ..Outputs::default() };
         let history = long(20);
-        let object = Register::<Datum>::default();
-        let error = outputs.write(Path::new("a"), &object, &history, 1_000).unwrap_err();
+        let error = write(&outputs, "a", &history).unwrap_err();
         assert!(error.to_string().contains("a.edn: can't be written"), "{error}");
         let file = folder.path().join("a.edn");
         let outputs = Outputs { edn: Some(file.clone()), ..Outputs::default() };
-        outputs.write(Path::new("a"), &object, &history, 1_000).unwrap();
+        write(&outputs, "a", &history).unwrap();
         let text = std::fs::read(&file).unwrap();
         let back = read::<Register<Datum>>(text.as_slice(), Format::JepsenEdn).unwrap();
         assert_eq!(back.calls().len(), 20);

@@ -59,7 +59,7 @@ impl Profile {
         let beyond = failing.iter().map(|name| {
             let weaker = failing.iter().find(|weaker| implies(name, weaker));
             let own = found.iter().find_map(|(other, known)| match known {
-                Known::Fails(why) if other == name => Some((*why).to_owned()),
+                Known::Fails(why) if other == name => Some(why.replace('\n', " ")),
                 _ => None,
             });
             let why = match weaker {

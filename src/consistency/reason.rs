@@ -161,7 +161,8 @@ impl<V: Ord + std::fmt::Debug> Order<V> {
         circles.filter(|circle| !circle.is_empty()).min_by_key(Vec::len)
     }
 
-    /// The circle's edges, and before each those from which it follows.
+    /// The circle's edges, and before each those from which it follows. That the beginning comes
+    /// first need not be told.
     fn told(&self, circle: &[Pair]) -> Vec<Edge> {
         fn tell<V>(order: &Order<V>, pair: Pair, told: &mut Vec<Pair>) {
             if !told.contains(&pair) {
@@ -171,6 +172,7 @@ impl<V: Ord + std::fmt::Debug> Order<V> {
         }
         let mut all = Vec::new();
         circle.iter().for_each(|pair| tell(self, *pair, &mut all));
+        all.retain(|pair| pair.0 != 0);
         let edge = |pair: &Pair| Edge {
             before: self.nodes[pair.0].call,
             after: self.nodes[pair.1].call,

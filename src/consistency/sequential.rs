@@ -116,6 +116,7 @@ fn of_calls(subject: &dyn Subject, budget: u64) -> Ruling {
                 core: calls,
                 free: helpless,
                 minimal,
+                circle: Vec::new(),
             }
         }
     }

@@ -161,3 +161,34 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
         contradicts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Register, register::Op};
+
+    /// Says that two calls contradict each other, and of fewer than so many that it can't tell.
+    struct Tires(usize);
+
+    impl Refute for Tires {
+        fn refutes(&mut self, fates: &[Fate], _: Limits) -> (Option<bool>, u64) {
+            let left = fates.iter().filter(|fate| **fate != Fate::Out).count();
+            let both = fates[..2].iter().all(|fate| *fate == Fate::Bound);
+            ((left >= self.0).then_some(both), 1)
+        }
+    }
+
+    /// A core is called minimal only if every reduction of it was decided.
+    #[test]
+    fn what_was_not_decided_is_not_minimal() {
+        let read = |at: u64| Call::done(at as u32, Op::<u8>::Read, None, at, at + 1);
+        let calls: Vec<_> = (0..8).map(read).collect();
+        for (tires, minimal, left) in [(0, true, 2), (5, false, 5)] {
+            let object = Register { initial: 0 };
+            let mut shrinking = Shrinking::new(&object, &calls, Tires(tires), 10);
+            shrinking.run();
+            assert_eq!((shrinking.minimal, shrinking.left().len()), (minimal, left));
+            assert_eq!(shrinking.core().0, [0, 1]);
+        }
+    }
+}

@@ -322,15 +322,14 @@ impl<Op, Ret> Recorder<Op, Ret> {
     /// The history; calls that are still open stay so.
     pub fn finish(mut self) -> Result<History<Op, Ret>, HistoryError> {
         self.failed.sort_unstable();
-        let mut failed = self.failed.into_iter().peekable();
-        let (mut kept, mut gone) = (Vec::with_capacity(self.calls.len()), Vec::new());
-        for (index, call) in self.calls.into_iter().enumerate() {
-            match failed.next_if_eq(&index) {
-                Some(_) => gone.push(call),
-                None => kept.push(call),
-            }
-        }
-        let history = History::new(kept)?.beside(gone, self.marks);
+        let (mut failed, mut place) = (self.failed.into_iter().peekable(), 0);
+        let fails = |_: &mut Call<Op, Ret>| {
+            place += 1;
+            failed.next_if_eq(&(place - 1)).is_some()
+        };
+        // In place: calls are most of what a long history takes.
+        let gone = self.calls.extract_if(.., fails).collect();
+        let history = History::new(self.calls)?.beside(gone, self.marks);
         Ok(match self.clock {
             Some(clock) => history.measured(clock),
             None => history,

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::consistency::drawing::{escaped, shortened};
 use crate::world::Status;
 
 use super::diagram::{Call, Diagram, Fate, Kind, Message, Row};
@@ -123,7 +124,7 @@ impl<'a> Sheet<'a> {
         let (left, right) = (self.node(0) - 22.0, self.x[self.x.len() - 1]);
         for (from, to, cut) in &self.diagram.cuts {
             let (top, height) = (self.y[*from] - 6.0, self.y[*to] - self.y[*from] + 12.0);
-            let (width, text) = (right - left, escape(cut));
+            let (width, text) = (right - left, escaped(cut));
             let _ = write!(
                 svg,
                 "<rect class='cut' x='{left:.0}' y='{top:.0}' width='{width:.0}' \
@@ -182,12 +183,12 @@ impl<'a> Sheet<'a> {
              rx='5'{dash}><title>{}</title></rect><line class='ask' x1='{:.0}' y1='{top:.0}' \
              x2='{:.0}' y2='{top:.0}'/><text class='halo Call' x='{:.0}' y='{:.0}'>{}</text>",
             x - 5.0,
-            escape(&title),
+            escaped(&title),
             x + 5.0,
             self.node(call.node),
             x + 9.0,
             top - 4.0,
-            escape(&short(&call.op)),
+            escaped(&short(&call.op)),
         );
         if let Some((row, how)) = &call.end {
             let (y, from) = (self.y[*row], self.node(call.node));
@@ -204,7 +205,7 @@ impl<'a> Sheet<'a> {
                 svg,
                 "<text class='halo Call' x='{:.0}' y='{below:.0}'>→ {}</text>",
                 x + 9.0,
-                escape(&short(how))
+                escaped(&short(how))
             );
         }
         svg.push_str("</g>");
@@ -231,7 +232,7 @@ impl<'a> Sheet<'a> {
         let tip = if part == 1.0 { " marker-end='url(#tip)'" } else { "" };
         let grey = self.grey(self.diagram.carries(message));
         let title =
-            escape(&format!("n{} to n{}: {}{note}", message.from, message.to, message.text));
+            escaped(&format!("n{} to n{}: {}{note}", message.from, message.to, message.text));
         let _ = write!(
             svg,
             "<g{grey}><path class='{class}' d='{path}'{tip}><title>{title}</title></path>"
@@ -251,7 +252,7 @@ impl<'a> Sheet<'a> {
     fn row(&self, svg: &mut String, n: usize, row: &Row) {
         let y = self.y[n];
         let grey = self.grey(row.matters);
-        let words = escape(&row.words);
+        let words = escaped(&row.words);
         let (kind, step) = (row.kind, row.step);
         let time = if self.diagram.timed { format!(" · {}", row.time) } else { String::new() };
         let _ = write!(
@@ -260,7 +261,7 @@ impl<'a> Sheet<'a> {
              <text class='soft' x='10' y='{:.0}'>{step}{time}</text>",
             y + 4.0
         );
-        let text = escape(&label_of(self.diagram, n, row));
+        let text = escaped(&label_of(self.diagram, n, row));
         match row.node {
             Some(node) => {
                 let x = self.node(node);
@@ -310,8 +311,8 @@ impl<'a> Sheet<'a> {
                  <text class='verdict' x='20' y='{:.0}'><title>{}</title>{}</text>",
                 right - 8.0,
                 y + 19.0,
-                escape(broken),
-                escape(&shown)
+                escaped(broken),
+                escaped(&shown)
             );
         }
     }
@@ -364,13 +365,5 @@ fn label_of(diagram: &Diagram, n: usize, row: &Row) -> String {
 }
 
 fn short(text: &str) -> String {
-    if text.chars().count() <= LABEL_MAX {
-        return text.to_owned();
-    }
-    text.chars().take(LABEL_MAX - 1).chain(['…']).collect()
-}
-
-/// A text as it stands in SVG and HTML.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+    shortened(text, LABEL_MAX)
 }

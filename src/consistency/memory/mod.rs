@@ -29,6 +29,7 @@ pub use labels::{Rule, Synchronised, hidden_from, labelled_views, synchronisatio
 pub use shrink::{Core, shrink};
 pub use solver::{Found, solve};
 pub use sources::{Settled, Verdict, settle};
+pub use story::Told;
 pub use views::{Because, Edge, Mode, View, Views, confirms, program_order, real_time, returns};
 
 use std::collections::BTreeMap;

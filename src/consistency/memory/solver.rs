@@ -16,7 +16,7 @@
 //! access; both are kept up as edges are added, and what is forced is read off 64 at a time. So
 //! this is for histories of some thousands of accesses; faster judges stand beside it.
 
-use super::story::{self, Clash};
+use super::story::{self, Clash, Told};
 use super::views::{Because, Edge, Mode, Views};
 use super::{Memory, Source};
 
@@ -26,7 +26,7 @@ pub enum Found {
     /// For each view an order.
     Orders(Vec<Vec<usize>>),
     /// There are none; and why, sentence by sentence.
-    Contradiction(Vec<String>),
+    Contradiction(Told),
     /// The budget ran out.
     Spent,
 }
@@ -62,7 +62,7 @@ fn ones(row: &[u64]) -> impl Iterator<Item = usize> + '_ {
 
 /// Why the solver stops.
 enum Stop {
-    Refuted(Vec<String>),
+    Refuted(Told),
     Spent,
 }
 
@@ -366,10 +366,11 @@ impl Solver<'_> {
         let (first, second) = (self.memory.name(first), self.memory.name(second));
         match self.branch() {
             Err(Stop::Refuted(rest)) => {
-                let mut told = vec![format!("Suppose that {first} comes before {second}.")];
-                told.extend(story);
-                told.push(format!("So {second} comes before {first}."));
-                told.extend(rest);
+                let mut lines = vec![format!("Suppose that {first} comes before {second}.")];
+                lines.extend(story.lines);
+                lines.push(format!("So {second} comes before {first}."));
+                lines.extend(rest.lines);
+                let told = Told { lines, circle: Vec::new() };
                 Err(Stop::Refuted(told))
             }
             settled => settled,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::super::reason;
 use super::solver::Graph;
 use super::views::{Because, Edge, Views};
 use super::{Memory, Source};
@@ -16,13 +17,23 @@ pub(super) struct Clash {
     pub edge: Edge,
 }
 
+/// Why there is no order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Sentence by sentence.
+    pub lines: Vec<String>,
+    /// The circle of calls by itself, if there is one and it needs no distinction of cases.
+    pub circle: Vec<reason::Edge>,
+}
+
 /// Tells why an edge can't be.
-pub(super) fn tell(memory: &Memory, views: &Views, graphs: &[Graph], clash: Clash) -> Vec<String> {
+pub(super) fn tell(memory: &Memory, views: &Views, graphs: &[Graph], clash: Clash) -> Told {
     let mut story =
         Story { memory, views, graphs, lines: Vec::new(), told: BTreeSet::new(), many: false };
     story.many = views.views.len() > 1;
     story.infer(clash.view, usize::MAX, clash.edge);
     let Edge { from, to, .. } = clash.edge;
+    let circle = story.circle(clash);
     let line = if from == to {
         format!("That would put {} before itself.", memory.name(from))
     } else {
@@ -37,7 +48,7 @@ pub(super) fn tell(memory: &Memory, views: &Views, graphs: &[Graph], clash: Clas
     };
     let place = story.place(clash.view);
     story.lines.push(format!("{place}{line}"));
-    story.lines
+    Told { lines: story.lines, circle }
 }
 
 struct Story<'a> {
@@ -112,6 +123,42 @@ impl Story<'_> {
             Because::Earlier => format!(", which returned before {to} was invoked"),
             Because::Quiescent => format!(", which had arrived everywhere before {to}"),
             _ => format!(", which comes before {to}"),
+        }
+    }
+
+    /// What leads from the end of the edge back to its beginning, and the edge, as calls.
+    fn circle(&self, Clash { view, edge }: Clash) -> Vec<reason::Edge> {
+        let call = |access: usize| self.memory.accesses[access].call;
+        let path = match edge.from == edge.to {
+            true => Vec::new(),
+            false => self.path(view, usize::MAX, edge.to, edge.from),
+        };
+        let edges = path.into_iter().map(|(_, edge)| edge).chain([edge]);
+        // A barrier is one call, and two accesses.
+        let between = edges.filter(|edge| call(edge.from) != call(edge.to));
+        let told = between.map(|edge| reason::Edge {
+            before: Some(call(edge.from)),
+            after: Some(call(edge.to)),
+            why: self.why(&edge),
+            circle: true,
+        });
+        told.collect()
+    }
+
+    fn why(&self, edge: &Edge) -> String {
+        match edge.because {
+            Because::Program => "one session made both, in this order".to_owned(),
+            Because::Returned => "the second returned what the first wrote".to_owned(),
+            Because::Synchronised => "the second synchronised with the first".to_owned(),
+            Because::Earlier => "it returned before the other was invoked".to_owned(),
+            Because::Quiescent => "it had arrived everywhere before the other".to_owned(),
+            Because::Overwritten { read } => {
+                format!("{} comes after it, and returned the other", self.memory.name(read))
+            }
+            Because::Fresh => "the other overwrites what it returned".to_owned(),
+            Because::Initial => "it returned the initial value".to_owned(),
+            Because::Agreed { view } => format!("{} has it so", self.views.views[view].title),
+            Because::Supposed => "the other way round there is a contradiction, too".to_owned(),
         }
     }
 
