@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 
 use seedbed::engine::columns::BrokenCell;
 use seedbed::engine::simulate::SimulateOptions;
-use seedbed::engine::trace::{TraceFile, VERSION};
-use seedbed::engine::verify::Violation;
 use seedbed::engine::{Engines, Runner};
 use seedbed::protocols::catalogue;
 use seedbed::report::guarantees::{FIRST_SEEDS, Guarantee, Guarantees};
 use seedbed::report::matrix::Cell;
 use seedbed::report::{Agreement, page, replace_file};
-use seedbed::world::CALLS_END;
 
 const AGAIN: &str = "`cargo run --release` writes the report anew";
 
@@ -36,8 +33,6 @@ fn expectations() -> String {
     let texts = files.map(|file| {
         std::fs::read_to_string(file.expect("it can be listed").path()).expect("a text")
     });
-    // A line of the report tells a lasso's steps, and not where it begins to go round.
-    let texts = texts.map(|text| text.replace("and from here on, again and again:\n", ""));
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
@@ -66,7 +61,11 @@ fn stale(line: &Guarantee, scenario: &dyn Engines, expected: &str) -> Option<Str
         _ => {
             let steps = checked.steps_to_violation.unwrap_or_default();
             let property = checked.property.as_deref().unwrap_or_default();
-            let told = checked.trace.iter().skip(1).map(|step| format!("  {step}\n"));
+            let told = checked.trace.iter().skip(1).enumerate().map(|(n, step)| {
+                let turns = checked.cycle == Some(n);
+                let turn = if turns { "and from here on, again and again:\n" } else { "" };
+                format!("{turn}  {step}\n")
+            });
             format!("breaks \"{property}\" in {steps} steps\n{}", told.collect::<String>())
         }
     });
@@ -152,26 +151,11 @@ fn the_readme_shows_the_report() {
 
 /// Whether a broken cell's trace can be taken step by step, and breaks what the cell says.
 fn is_replayed(name: &str, broken: &BrokenCell) -> bool {
-    let file = TraceFile {
-        version: VERSION,
-        scenario: name.to_owned(),
-        from: String::new(),
-        violation: None,
-        kept_by: None,
-        numbers: broken.numbers.clone(),
-        hosted: None,
-        trace: broken.trace.clone(),
-        cycle: None,
-    };
     let catalogue = catalogue();
     let scenario = catalogue.get(name).expect("it is listed");
-    let followed = scenario.follow(&file, &file.numbers).expect("it can be checked");
-    let same =
-        |v: Violation| (v.property, v.reason) == (broken.property.clone(), broken.reason.clone());
-    // A cell tells a lasso's steps and not where they go round, so there only the steps are gone;
-    // the lasso itself is in the corpus, and replayed there.
-    let promised = broken.property == CALLS_END;
-    followed.trace == file.trace && followed.violation.map_or(promised, same)
+    let Ok(told) = scenario.replay(&broken.file(name)) else { return false };
+    let said = (broken.property.as_str(), broken.reason.as_str());
+    told.violation.is_some_and(|it| (it.property.as_str(), it.reason.as_str()) == said)
 }
 
 /// The matrix, cell by cell: what was exhausted together is the line's small world, only variants

@@ -474,9 +474,6 @@ fn setup(numbers: &Numbers, variant: Variant) -> Setup<Raft> {
     (variant.change)(&mut config);
     let mut setup = Setup::new(config, numbers, script(nodes, calls));
     setup.history = HistoryForm::RealTime;
-    // Raft promises progress where messages are faster than elections; a run may have links that
-    // never are.
-    setup.finishes = false;
     setup.properties = vec![
         Property::events(ONE_LEADER, Leaders::default()),
         Property::events(COMMITTED_STAYS, Committed::default()),

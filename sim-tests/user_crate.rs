@@ -18,13 +18,15 @@ serde = { version = "1", features = ["derive"] }
 
 PROFILE"#;
 
-/// This repository's own, so that what is built already is not built again.
+/// This repository's own for all but seedbed, so that what it is built on is not built again.
 const SHARED: &str = r#"[profile.dev]
-opt-level = 2
 debug = "line-tables-only"
 
 [profile.dev.package."*"]
 opt-level = 3
+
+[profile.dev.package.seedbed]
+opt-level = 0
 "#;
 
 /// Where everything has to be built anew, what is built soonest.

@@ -12,6 +12,7 @@ mod yardstick;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use seedbed::engine::actors::{Acting, ActionOf, Actors, Discovery, Found, Past};
 use seedbed::engine::check::CheckOptions;
@@ -270,7 +271,7 @@ fn a_false_declaration_is_found() {
 
 /// An actor whose answers depend on how often it was asked.
 #[derive(Default)]
-struct Moody(std::sync::atomic::AtomicU32);
+struct Moody(AtomicU32);
 
 impl Actor for Moody {
     type Msg = u32;
@@ -285,7 +286,7 @@ impl Actor for Moody {
     }
 
     fn on_msg(&self, _: Id, state: &mut Cow<u32>, from: Id, msg: u32, out: &mut Out<Self>) {
-        let mood = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mood = self.0.fetch_add(1, Relaxed);
         *state.to_mut() = mood % 3;
         if msg < 4 {
             out.send(from, msg + 1);
@@ -363,6 +364,31 @@ fn limits_and_fingerprints_are_never_complete() {
     let broken = Actors::new(two_phase_commit(2, true));
     let found = broken.check(CheckOptions { fingerprints: true, ..default });
     assert_eq!(found.holds("agreement"), Some(false));
+}
+
+/// A search looks at its limits within a level, however wide; and what it counts then is what lies
+/// before, whoever was first.
+#[test]
+fn a_search_that_is_cut_short_amid_a_level_counts_what_lies_before() {
+    static JUDGED: AtomicUsize = AtomicUsize::new(0);
+    let most = 100_000;
+    let counts = [1, 2, 4].map(|threads| {
+        let model = choosers(2_000).property(Expectation::Always, "judged", |_, _| {
+            JUDGED.fetch_add(1, Relaxed);
+            true
+        });
+        JUDGED.store(0, Relaxed);
+        let options = CheckOptions { threads, states_max: Some(most), ..Default::default() };
+        let found = Actors::new(model).check(options);
+        let judged = JUDGED.load(Relaxed);
+        assert!((49..=49 + 4 * threads).contains(&judged), "{judged} states on {threads} threads");
+        (found.states, found.transitions, found.depth, found.histories, found.incomplete)
+    });
+    assert_eq!((counts[0].0, counts[0].1, counts[0].2, counts[0].3), (4_001, 4_001, 2, 1));
+    let reason = counts[0].4.as_deref().expect("it is cut short");
+    let said = "it stopped at 100000 states; what lies deeper than 2 is not counted; actor 0";
+    assert!(reason.starts_with(said), "{reason}");
+    assert!(counts.iter().all(|other| *other == counts[0]), "{counts:#?}");
 }
 
 #[test]

@@ -158,6 +158,33 @@ fn a_counter_without_end_is_named() {
     assert!(reason.contains("n0 has the most states") && reason.contains("log: ["), "{reason}");
 }
 
+/// Each of three nodes draws one of a thousand numbers: the third level is wide, and cut short.
+#[test]
+fn what_a_search_that_is_cut_short_reports_is_the_same_on_any_number_of_threads() {
+    let boot = |_: &mut Toy, _: u8, out: &mut Outbox<Toy>| out.arm(0, 1);
+    let step = |toy: &mut Toy, _: Input<Toy>, out: &mut Outbox<Toy>| {
+        toy.log.push(out.choose(1_000));
+        out.mark("drawn", 0);
+        if toy.me == N0 && toy.log[0] == 500 {
+            out.send(N1, 1);
+        }
+    };
+    let setup = Arc::new(toys(quiet(3), boot, step));
+    let reports = [1, 2, 4].map(|threads| {
+        let options = CheckOptions { threads, states_max: Some(50_000), ..Default::default() };
+        let found = check(&setup, options);
+        let counts = (found.states, found.transitions, found.depth, found.histories);
+        (counts, found.marks, found.verdict)
+    });
+    assert_eq!(reports[0].0, (3_001, 3_001, 2, 0));
+    assert!(reports[0].1.contains("drawn"));
+    let Verdict::Incomplete(reason) = &reports[0].2 else { panic!("{:?}", reports[0].2) };
+    let said = "it stopped at 50000 states; what lies deeper than 2 is not counted; n0 has the \
+                most states, 1001: ";
+    assert!(reason.starts_with(said), "{reason}");
+    assert!(reports.iter().all(|other| *other == reports[0]), "{reports:#?}");
+}
+
 /// Equal to another whatever it notes, and yet hashed with it; and ordered against its equality.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Sloppy {

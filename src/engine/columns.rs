@@ -7,14 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Checkable, NodeId, Protocol};
-use crate::world::{Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
+use crate::world::{Action, Clocks, Cut, CutKind, Faults, Links, Numbers, Setup};
 
 use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::lift;
 use super::shrink::{self, Broken, ShrinkOptions};
 use super::simulate::Run;
-use super::trace::replay;
+use super::trace::{self, TraceFile, VERSION, replay};
 use super::verify::Violation;
 
 /// The kinds of fault: the columns of the matrix.
@@ -191,7 +191,7 @@ pub enum Exhausted {
     /// The small world with this fault alone holds, in so many states.
     Holds(usize),
     /// It breaks a property.
-    Breaks(BrokenCell),
+    Breaks(Box<BrokenCell>),
 }
 
 /// A broken cell's evidence.
@@ -207,6 +207,27 @@ pub struct BrokenCell {
     pub numbers: Numbers,
     /// The first seed that failed, if the trace comes from one.
     pub seed: Option<u64>,
+    /// After how many of its steps the trace begins to go round for ever, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<usize>,
+}
+
+impl BrokenCell {
+    /// Its trace as a file, by which a scenario replays it.
+    pub fn file(&self, scenario: &str) -> TraceFile {
+        let (property, reason) = (self.property.clone(), self.reason.clone());
+        TraceFile {
+            version: VERSION,
+            scenario: scenario.to_owned(),
+            from: "the guarantee matrix".to_owned(),
+            violation: Some(Violation { property, reason }),
+            kept_by: None,
+            numbers: self.numbers.clone(),
+            hosted: None,
+            trace: self.trace.clone(),
+            cycle: self.cycle,
+        }
+    }
 }
 
 /// What the seeds of a column showed.
@@ -240,18 +261,38 @@ pub fn exhaust<P: Checkable>(
         Verdict::Holds => Exhausted::Holds(found.states),
         Verdict::Incomplete(_) => Exhausted::Not,
         Verdict::Violated(violation) => {
-            let words: Vec<_> = found.trace.iter().map(ToString::to_string).collect();
-            // A path over links that keep their order is one of the scenario's own world, where
-            // deliveries that change nothing are no steps.
-            let followed = follow::follow(&plain, &words, numbers.clients);
-            let same = followed.violation.filter(|v| v.property == violation.property);
-            let (violation, trace) = match same {
-                Some(same) => (same, followed.trace),
-                None => (violation, words),
-            };
-            let Violation { property, reason } = violation;
-            Exhausted::Breaks(BrokenCell { property, reason, trace, numbers, seed: None })
+            let cell = broken_path(&plain, violation, &words(&found.trace), found.cycle);
+            Exhausted::Breaks(Box::new(cell))
         }
+    }
+}
+
+fn words<P: Protocol>(actions: &[Action<P>]) -> Vec<String> {
+    actions.iter().map(ToString::to_string).collect()
+}
+
+/// The evidence of a path over links that keep their order. It is also one of the scenario's own
+/// world, where deliveries that change nothing are no steps: that one is shown, if it breaks the
+/// same, so that what is shown can be replayed.
+fn broken_path<P: Checkable>(
+    plain: &Arc<Setup<P>>,
+    violation: Violation,
+    trace: &[String],
+    cycle: Option<usize>,
+) -> BrokenCell {
+    let numbers = plain.numbers.clone();
+    let follow = |trace: &[String]| follow::follow(plain, trace, numbers.clients).trace;
+    let taken = follow(trace);
+    let cycle_taken = cycle.map(|cycle| follow(&trace[..=cycle]).len() - 1);
+    let cell = |violation: Violation, trace: Vec<String>, cycle: Option<usize>| {
+        let Violation { property, reason } = violation;
+        BrokenCell { property, reason, trace, numbers: numbers.clone(), seed: None, cycle }
+    };
+    let in_plain = cell(violation.clone(), taken, cycle_taken);
+    let replayed = trace::replay_file(plain, &in_plain.file("")).ok();
+    match replayed.and_then(|it| it.violation).filter(|it| it.property == violation.property) {
+        Some(same) => cell(same, in_plain.trace, cycle_taken),
+        None => cell(violation, trace.to_vec(), cycle),
     }
 }
 
@@ -299,9 +340,6 @@ pub fn shrunk_evidence<P: Checkable>(
 ) -> Option<BrokenCell> {
     let violation = run.violation?;
     let numbers = run.world.numbers.clone();
-    let words = |actions: &[crate::world::Action<P>]| -> Vec<String> {
-        actions.iter().map(ToString::to_string).collect()
-    };
     // The column's own world may keep the order of its links. In the plain one a delivery that
     // changes nothing is no step, and all others can be taken as they were.
     let plain = build(&numbers);
@@ -315,7 +353,7 @@ pub fn shrunk_evidence<P: Checkable>(
     let options = ShrinkOptions { steps_max: 100_000, states_max: 0 };
     let cell = |violation: Violation, trace: Vec<String>, numbers: Numbers| {
         let Violation { property, reason } = violation;
-        BrokenCell { property, reason, trace, numbers, seed: Some(seed) }
+        BrokenCell { property, reason, trace, numbers, seed: Some(seed), cycle: None }
     };
     match shrink::shrink(build, &numbers, &trace, nodes_min, options) {
         Ok(found) if found.smallest.violation.property == violation.property => {

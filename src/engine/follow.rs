@@ -130,7 +130,7 @@ pub fn follow<P: Checkable>(setup: &Arc<Setup<P>>, trace: &[String], clients: u3
 }
 
 /// The draws of a trace's first line.
-fn draws_of(words: &str) -> Vec<u32> {
+pub fn draws_of(words: &str) -> Vec<u32> {
     let draws = words.split_once(", drawing ").map_or("", |(_, draws)| draws);
     draws.split(' ').filter_map(|draw| draw.parse().ok()).collect()
 }

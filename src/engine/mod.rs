@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod explore;
 pub mod feasible;
 pub mod follow;
+mod levels;
 pub mod lift;
 pub mod progress;
 pub mod promised;
@@ -520,6 +521,7 @@ impl<P: Protocol> Engines for OnlySimulated<P> {
                 trace: words(&run.trace),
                 numbers: run.world.numbers.clone(),
                 seed: Some(seed),
+                cycle: None,
             })
         });
         Some(sampled)

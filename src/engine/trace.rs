@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::Checkable;
 use crate::world::{Action, Happening, Numbers, Setup, World};
 
-use super::promised;
 use super::verify::{Examiner, Violation};
+use super::{follow, promised};
 
 /// The version of trace files that this crate writes and reads.
 pub const VERSION: u32 = 1;
@@ -152,8 +152,8 @@ pub fn replay<P: Checkable>(
     trace: &[String],
 ) -> Result<Replayed<P>, BadTrace> {
     let first = trace.first().map_or("", String::as_str);
-    let mut starts = World::starts(setup);
-    let start = starts.find(|(_, action)| action.to_string() == first);
+    let start = World::started(setup, &follow::draws_of(first));
+    let start = start.filter(|(_, action)| action.to_string() == first);
     let (mut world, start) = start.ok_or_else(|| BadTrace::Start(first.to_owned()))?;
     let examiner = Examiner::new(setup);
     let mut violation = examiner.examine(&world);

@@ -45,6 +45,9 @@ pub struct CheckedLine {
     pub steps_to_violation: Option<usize>,
     /// The shortest path to the violation.
     pub trace: Vec<String>,
+    /// After how many of its steps the path begins to go round for ever, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<usize>,
     /// The marks reached, in a world that was exhausted.
     pub marks: Vec<String>,
 }
@@ -115,6 +118,7 @@ impl CheckedLine {
             depth: exhausted.then_some(report.depth),
             steps_to_violation: (report.verdict == "violated").then(|| report.trace.len() - 1),
             trace: report.trace.clone(),
+            cycle: report.cycle,
             marks: report
                 .marks
                 .iter()

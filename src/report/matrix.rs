@@ -70,7 +70,7 @@ impl Cell {
             // With fewer faults a world does no more than it did with all of them.
             Some(states) => Some((states, true)),
             None => match scenario.exhaust(fault, options) {
-                Exhausted::Breaks(broken) => return Cell::Broken(broken),
+                Exhausted::Breaks(broken) => return Cell::Broken(*broken),
                 Exhausted::Holds(states) => Some((states, false)),
                 Exhausted::Not => None,
             },

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::catalogue::Catalogue;
 use crate::engine::columns::{BrokenCell, Fault};
-use crate::engine::trace::{TraceFile, VERSION};
+use crate::engine::trace::VERSION;
 
 use super::matrix::{Cell, Row};
 use super::svg;
@@ -51,17 +51,6 @@ fn draw(catalogue: &Catalogue, name: &str, broken: &BrokenCell) -> Option<String
     if broken.trace.len() > DRAWN_MAX {
         return None;
     }
-    let file = TraceFile {
-        version: VERSION,
-        scenario: name.to_owned(),
-        from: String::new(),
-        violation: None,
-        kept_by: None,
-        numbers: broken.numbers.clone(),
-        hosted: None,
-        trace: broken.trace.clone(),
-        cycle: None,
-    };
-    let told = catalogue.get(name)?.replay(&file).ok()?;
+    let told = catalogue.get(name)?.replay(&broken.file(name)).ok()?;
     Some(svg::draw(&told.diagram?, svg::Scale::Step))
 }

@@ -551,6 +551,31 @@ pub fn dice(enough: u8, network: Network<u8>) -> ActorModel<Die, (), ()> {
         })
 }
 
+/// Makes one choice of very many.
+pub struct Chooser(pub u32);
+
+impl Actor for Chooser {
+    type Msg = ();
+    type Timer = ();
+    type State = u32;
+    type Storage = ();
+    type Random = u32;
+
+    fn on_start(&self, _: Id, _: &Option<()>, out: &mut Out<Self>) -> u32 {
+        out.choose_random("once", (1..=self.0).collect());
+        0
+    }
+
+    fn on_random(&self, _: Id, chosen: &mut Cow<u32>, choice: &u32, _: &mut Out<Self>) {
+        *chosen.to_mut() = *choice;
+    }
+}
+
+/// Two choosers: a start, a wide level, and one that is as wide as its square.
+pub fn choosers(choices: u32) -> ActorModel<Chooser, (), ()> {
+    ActorModel::new((), ()).actors([Chooser(choices), Chooser(choices)])
+}
+
 /// Two who hand a token back and forth for ever; the first may be woken, and then keeps it.
 pub struct Juggler {
     pub wakes: bool,

@@ -15,13 +15,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use stateright::Model;
 
 use crate::engine::check::CheckOptions;
+use crate::engine::levels::{Sink, Worker as Expands};
 use crate::engine::progress;
 
-use super::worker::{Deed, Shared, Sink, Worker};
+use super::worker::{Deed, Shared, Worker};
 use super::{Acting, ActionOf, Actors, Discovery, Past};
 
 /// Where an edge leads that leaves the region.
 const OUT: u32 = u32::MAX;
+
+/// Between two looks at the budget so many states are expanded.
+const PATIENCE: usize = 1 << 10;
 
 /// Deeds, and where they lead.
 type Edges = Vec<(Deed, u32)>;
@@ -40,7 +44,7 @@ struct Region {
 #[derive(Default)]
 struct Successors(Vec<(Deed, Box<[u8]>)>);
 
-impl Sink for Successors {
+impl Sink<Deed> for Successors {
     fn take(&mut self, record: &[u8], deed: Deed) {
         self.0.push((deed, record.into()));
     }
@@ -57,7 +61,7 @@ pub fn never<A: Acting, C: Sync, H: Past>(
 ) -> Result<Option<Discovery<ActionOf<A>>>, String> {
     // Names are given anew, on one thread, so that nothing depends on who was first elsewhere.
     let shared = Shared::new(actors);
-    let mut worker = Worker::new(&shared);
+    let mut worker = Worker::new(&shared, Vec::new());
     let (region, end) = explore(&shared, &mut worker, property, options)?;
     let retrace = |stem, cycle| match retrace(&shared, &worker, stem, cycle) {
         None => Err("what happens eventually is decided by a path that can't be gone again".into()),
@@ -84,21 +88,20 @@ fn explore<A: Acting, C: Sync, H: Past>(
         let record = shared.record_of(system);
         region.reach(record.into(), None, |record| worker.says(record, property));
     }
-    let mut next = 0;
+    let (mut next, mut met) = (0, 0);
     while next < region.states.len() {
-        if worker.transitions % 1_024 < 16 && progress::interrupted() {
-            return Err("it was interrupted".to_owned());
-        }
-        let most = options.states_max.filter(|most| worker.transitions > *most);
-        let bytes = options.bytes_max.filter(|most| crate::report::peak_bytes() > *most);
-        if most.is_some() || bytes.is_some() {
+        if options.states_max.is_some_and(|most| met > most) {
             return Err("there was no room left to decide what happens eventually".to_owned());
+        }
+        if next.is_multiple_of(PATIENCE) {
+            progress::within_budget(options.bytes_max)?;
         }
         let mut successors = Successors::default();
         worker.expand(&region.states[next].clone(), &mut successors);
         if successors.0.iter().all(|(deed, _)| *deed == Deed::Fault) {
             return Ok((region, Some(next as u32)));
         }
+        met += successors.0.len();
         let edges = successors.0.into_iter().map(|(deed, record)| {
             let parent = Some((next as u32, deed));
             (deed, region.reach(record, parent, |record| worker.says(record, property)))

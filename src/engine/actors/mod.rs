@@ -82,7 +82,6 @@
 mod eventually;
 mod local;
 mod names;
-mod path;
 mod search;
 mod walk;
 mod worker;

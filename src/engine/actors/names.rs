@@ -149,23 +149,20 @@ impl<A: Acting, H: Past> Names<A, H> {
         record
     }
 
+    /// What has a name by now counts.
+    pub fn take_stock(&mut self) {
+        self.locals.iter_mut().for_each(Table::take_stock);
+    }
+
     /// The actor with the most states, and one of these: where a search does not end, it may be
     /// what goes on for ever.
     pub fn most_varied(&self) -> String {
-        let most = (0..self.locals.len()).rev().max_by_key(|n| self.locals[*n].values().len());
-        let Some(actor) = most else { return String::new() };
-        let states = self.locals[actor].values();
-        let mut shown = states.last().map_or(String::new(), |state| format!("{:?}", state.0));
-        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
-            shown.truncate(end);
-            shown += "...";
-        }
-        format!("actor {actor} has the most states, {}: {shown}", states.len())
+        let stocks = self.locals.iter().map(|table| table.stock(|state| format!("{:?}", state.0)));
+        let most = stocks.enumerate().rev().max_by_key(|(_, (count, _))| *count);
+        let Some((actor, (count, last))) = most else { return String::new() };
+        format!("actor {actor} has the most states, {count}: {last}")
     }
 }
-
-/// The longest state that a report shows.
-const SHOWN: usize = 300;
 
 /// Names a value, and looks whether its type can be trusted.
 fn name<T: Eq + Hash + Debug>(

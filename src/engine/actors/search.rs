@@ -1,68 +1,24 @@
-//! The search: level by level, on any number of threads. It goes on until every property that a
-//! path can decide is decided, as stateright's does, or nothing is left.
+//! The search of a model: it goes on until every property that a path can decide is decided, as
+//! stateright's does, or nothing is left.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use stateright::{Expectation, Model};
 
 use crate::engine::check::CheckOptions;
-use crate::engine::compact::store::{Batch, Store};
-use crate::engine::compact::vector::hash_of;
-use crate::engine::progress::{self, Progress};
+use crate::engine::levels::Levels;
 
-use super::worker::{Deed, Shared, Sink, Worker};
-use super::{Acting, ActionOf, Actors, Discovery, Found, Past, eventually, path};
-
-/// A level of fewer bytes is not worth a thread.
-const SMALL_LEVEL: usize = 1 << 14;
-
-/// One in so many states is expanded again by stateright,
-const AUDITED: u64 = 1_009;
-
-/// and so are the first, of so many successors in all.
-const AUDITED_FIRST: usize = 1_000;
-
-/// What a worker found in one level.
-struct Level {
-    batches: Vec<Batch>,
-    /// States that decide a property, by its number.
-    decisive: Vec<(usize, Vec<u8>)>,
-}
-
-/// Hands successors to the store.
-struct Keep<'a> {
-    store: &'a Store,
-    level: &'a mut Level,
-}
-
-impl Sink for Keep<'_> {
-    #[inline]
-    fn take(&mut self, record: &[u8], _: Deed) {
-        let hash = hash_of(record);
-        let shard = Store::shard_of(hash);
-        let batch = &mut self.level.batches[shard];
-        batch.push(hash, record);
-        if batch.is_full() {
-            self.store.shard(shard).take(batch);
-        }
-    }
-}
+use super::worker::{Shared, Worker};
+use super::{Acting, ActionOf, Actors, Discovery, Found, Past, eventually};
 
 /// A search that is under way.
 struct Search<'a, A: Acting, C, H: Past> {
     shared: &'a Shared<'a, A, C, H>,
-    store: &'a Store,
-    options: CheckOptions,
-    stop: AtomicBool,
-    /// How the memory was found to differ from stateright.
-    impure: Mutex<Option<String>>,
-    /// Where each level begins, and where the last one ends.
-    levels: Vec<Vec<usize>>,
-    /// Which properties are not decided yet.
-    is_open: Vec<bool>,
+    levels: Levels,
+    workers: Vec<Worker<'a, A, C, H>>,
+    /// Distinct histories in the levels that count.
+    histories: usize,
     discoveries: BTreeMap<&'static str, Discovery<ActionOf<A>>>,
 }
 
@@ -82,101 +38,87 @@ fn check_for<A: Acting, C: Sync, H: Past>(
 ) -> Found<ActionOf<A>> {
     let begin = Instant::now();
     let shared = Shared::new(actors);
-    let store = Store::new(options.fingerprints);
-    let properties = &actors.model.properties;
+    let mut starts = actors.model.init_states();
+    starts.retain(|start| Model::within_boundary(&actors.model, start));
+    let workers = (0..options.threads.max(1)).map(|_| Worker::new(&shared, wanted.clone()));
     let mut search = Search {
         shared: &shared,
-        store: &store,
-        options,
-        stop: AtomicBool::new(false),
-        impure: Mutex::default(),
-        levels: vec![store.ends()],
-        is_open: wanted,
+        levels: Levels::new(options, starts.iter().map(|start| shared.record_of(start))),
+        workers: workers.collect(),
+        histories: 0,
         discoveries: BTreeMap::new(),
     };
-    let mut workers: Vec<_> = (0..options.threads.max(1)).map(|_| Worker::new(&shared)).collect();
-    let starts = search.start();
-    let cut = search.run(&mut workers, starts);
-    if options.fingerprints && search.is_open.contains(&false) {
+    let cut = search.run(options.fingerprints);
+    let is_open = &search.workers[0].is_open;
+    if options.fingerprints && is_open.contains(&false) {
         // Nothing is kept that leads there: it is found once more, exactly.
-        let found = search.is_open.iter().map(|is_open| !is_open).collect();
+        let found = is_open.iter().map(|is_open| !is_open).collect();
         let exact = CheckOptions { fingerprints: false, ..options };
         search.discoveries = check_for(actors, exact, found).discoveries;
     }
-    let incomplete = cut.or_else(|| search.eventually(actors)).or_else(|| search.omission());
-    let names = shared.names.read().expect("no thread panics with names");
+    let incomplete = cut.or_else(|| search.eventually(actors, options));
+    let incomplete = incomplete.or_else(|| options.fingerprints.then(|| search.omission()));
+    let counts = search.levels.counts();
     Found {
-        states: store.states(),
-        transitions: starts + transitions(&workers),
-        depth: search.levels.len() - 1,
-        histories: names.histories.values().len(),
+        states: counts.states,
+        transitions: counts.transitions,
+        depth: search.levels.depth(),
+        histories: search.histories,
         seconds: begin.elapsed().as_secs_f64(),
         incomplete,
-        properties: properties.iter().map(|p| (p.name, p.expectation.clone())).collect(),
+        properties: actors
+            .model
+            .properties
+            .iter()
+            .map(|p| (p.name, p.expectation.clone()))
+            .collect(),
         discoveries: search.discoveries,
     }
 }
 
-fn transitions<A: Acting, C, H: Past>(workers: &[Worker<'_, A, C, H>]) -> usize {
-    workers.iter().map(|worker| worker.transitions).sum()
-}
-
-impl<'a, A: Acting, C: Sync, H: Past> Search<'a, A, C, H> {
-    /// Stores the states that there are at the start, and says how many.
-    fn start(&mut self) -> usize {
-        let model = self.shared.model();
-        let mut level = Level::new(self.store);
-        let starts: Vec<_> =
-            model.init_states().into_iter().filter(|s| Model::within_boundary(model, s)).collect();
-        for system in &starts {
-            let record = self.shared.record_of(system);
-            Keep { store: self.store, level: &mut level }.take(&record, Deed::Fault);
-        }
-        level.store_all(self.store);
-        self.levels.push(self.store.ends());
-        starts.len()
-    }
-
+impl<A: Acting, C: Sync, H: Past> Search<'_, A, C, H> {
     /// Runs until nothing is left, all is decided or the search is stopped; says what stopped it.
-    fn run(&mut self, workers: &mut [Worker<'a, A, C, H>], starts: usize) -> Option<String> {
-        let progress = Progress::start("states", None, self.options.progress);
+    fn run(&mut self, by_fingerprint: bool) -> Option<String> {
         loop {
-            let depth = self.levels.len() - 1;
-            let too_deep = self.options.depth_max.is_some_and(|deepest| depth >= deepest);
-            if !too_deep {
-                let decisive = self.expand_level(workers, &progress);
-                self.settle(&mut workers[0], decisive);
+            let found = self.levels.expand(&mut self.workers);
+            let broken = self.settle(found.here, by_fingerprint);
+            let cut = self.levels.cut_short(&self.workers[0]);
+            if self.levels.is_whole() {
+                self.take_stock();
             }
-            if let Some(reason) = self.cut_short(too_deep, starts + transitions(workers)) {
-                return Some(reason);
+            if broken.is_some() || cut.is_some() {
+                return cut.or(broken);
             }
-            let ends = self.store.ends();
-            if self.levels.last() == Some(&ends) {
+            if self.levels.is_done() {
                 return None;
             }
-            if !self.is_open.is_empty() && !self.is_open.contains(&true) {
+            let is_open = &self.workers[0].is_open;
+            if !is_open.is_empty() && !is_open.contains(&true) {
                 return Some("every property is decided".to_owned());
             }
-            self.store.let_go(self.levels.last().expect("there is a level"));
-            self.levels.push(ends);
+            self.levels.go_on();
         }
+    }
+
+    /// The level that was expanded last counts.
+    fn take_stock(&mut self) {
+        let mut names = self.shared.names.write().expect("no thread panics with names");
+        names.take_stock();
+        self.histories = names.histories.values().len();
     }
 
     /// What a search by fingerprint can't say.
-    fn omission(&self) -> Option<String> {
-        let states = self.store.states() as f64;
-        let likely = (states * states / 2.0 / 2.0_f64.powi(64)).min(1.0);
-        let reason =
-            format!("another state was taken for one of these with probability {likely:.1e}");
-        self.options.fingerprints.then_some(reason)
+    fn omission(&self) -> String {
+        let likely = self.levels.omission();
+        format!("another state was taken for one of these with probability {likely:.1e}")
     }
 
     /// Decides the properties of `eventually`; says what stopped it.
-    fn eventually(&mut self, actors: &Actors<A, C, H>) -> Option<String> {
+    fn eventually(&mut self, actors: &Actors<A, C, H>, options: CheckOptions) -> Option<String> {
         let properties = self.shared.model().properties.iter().enumerate();
         for (n, property) in properties {
-            if self.is_open[n] && property.expectation == Expectation::Eventually {
-                match eventually::never(actors, n, self.options) {
+            if self.workers[0].is_open[n] && property.expectation == Expectation::Eventually {
+                match eventually::never(actors, n, options) {
                     Ok(Some(found)) => drop(self.discoveries.insert(property.name, found)),
                     Ok(None) => {}
                     Err(reason) => return Some(reason),
@@ -186,139 +128,44 @@ impl<'a, A: Acting, C: Sync, H: Past> Search<'a, A, C, H> {
         None
     }
 
-    /// Finds paths for the properties that states of the last level decide.
-    fn settle(&mut self, worker: &mut Worker<'a, A, C, H>, decisive: Vec<(usize, Vec<u8>)>) {
+    /// Finds paths for the properties that states of the last level decide; says which was decided
+    /// by a path that can't be gone.
+    fn settle(&mut self, decisive: Vec<(usize, Vec<u8>)>, by_fingerprint: bool) -> Option<String> {
         let mut goals: BTreeMap<usize, HashSet<Vec<u8>>> = BTreeMap::new();
         for (property, record) in decisive {
             goals.entry(property).or_default().insert(record);
         }
+        let mut broken = None;
         for (n, goals) in goals {
-            self.is_open[n] = false;
-            if self.options.fingerprints {
+            self.workers.iter_mut().for_each(|worker| worker.is_open[n] = false);
+            if by_fingerprint {
                 continue;
             }
-            let counted = worker.transitions;
-            let path = path::shortest(self.shared, worker, self.store, &self.levels, goals);
-            worker.transitions = counted;
             let name = self.shared.model().properties[n].name;
-            if let Some(actions) = path {
+            if let Some(actions) = self.shortest(goals) {
                 self.discoveries.insert(name, Discovery { actions, cycle: Vec::new() });
             } else {
-                let reason = format!("`{name}` is decided by a path that can't be gone again");
-                *self.impure.lock().expect("no thread panics with this") = Some(reason);
+                broken = Some(format!("`{name}` is decided by a path that can't be gone again"));
             }
         }
+        broken
     }
 
-    /// What cuts the search short, if anything does.
-    fn cut_short(&self, too_deep: bool, transitions: usize) -> Option<String> {
-        let CheckOptions { states_max, depth_max, bytes_max, .. } = self.options;
-        let names = self.shared.names.read().expect("no thread panics with names");
-        if let Some(disagreement) = &names.disagreement {
-            return Some(disagreement.clone());
-        }
-        if let Some(difference) = &*self.impure.lock().expect("no thread panics with this") {
-            return Some(difference.clone());
-        }
-        if progress::interrupted() {
-            return Some("it was interrupted".to_owned());
-        }
-        if let Some(most) = bytes_max.filter(|most| crate::report::peak_bytes() > *most) {
-            return Some(format!("it used more than {most} bytes; {}", names.most_varied()));
-        }
-        if let Some(most) = states_max.filter(|most| transitions >= *most) {
-            return Some(format!("it stopped at {most} states; {}", names.most_varied()));
-        }
-        let deepest = depth_max.filter(|_| too_deep);
-        deepest.map(|deepest| format!("it looked no deeper than {deepest}"))
-    }
-
-    /// Expands the last level: each shard's share of it is a piece of work.
-    fn expand_level(
-        &self,
-        workers: &mut [Worker<'a, A, C, H>],
-        progress: &Progress,
-    ) -> Vec<(usize, Vec<u8>)> {
-        let [.., begins, ends] = &self.levels[..] else { unreachable!("there is a level") };
-        let bytes = ends.iter().sum::<usize>() - begins.iter().sum::<usize>();
-        let next = AtomicUsize::new(0);
-        let done = AtomicUsize::new(transitions(workers));
-        let work = |worker: &mut Worker<'a, A, C, H>| {
-            let mut level = Level::new(self.store);
-            loop {
-                let shard = next.fetch_add(1, Ordering::Relaxed);
-                if shard >= self.store.shards() || self.stop.load(Ordering::Relaxed) {
-                    break;
+    /// The first of the shortest paths to one of these states, which are of the last level; `None`
+    /// where stateright does not find it, since an actor is not pure.
+    fn shortest(&mut self, goals: HashSet<Vec<u8>>) -> Option<Vec<ActionOf<A>>> {
+        let (shared, model) = (self.shared, self.shared.model());
+        let steps = |system: Option<&_>| -> Vec<(Option<ActionOf<A>>, _)> {
+            match system {
+                Some(system) => {
+                    let steps = model.next_steps(system).into_iter();
+                    steps.map(|(action, next)| (Some(action), next)).collect()
                 }
-                let before = worker.transitions;
-                self.expand_shard(worker, shard, (begins[shard], ends[shard]), &mut level);
-                let more = worker.transitions - before;
-                let transitions = done.fetch_add(more, Ordering::Relaxed) + more;
-                if more > 1_000 {
-                    progress.at(transitions as u64);
-                }
-                if more > 1_000 && self.is_over(transitions) {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
+                None => model.init_states().into_iter().map(|start| (None, start)).collect(),
             }
-            level.store_all(self.store);
-            level.decisive
         };
-        if workers.len() == 1 || bytes < SMALL_LEVEL {
-            return work(&mut workers[0]);
-        }
-        std::thread::scope(|scope| {
-            let running: Vec<_> =
-                workers.iter_mut().map(|worker| scope.spawn(|| work(worker))).collect();
-            running.into_iter().flat_map(|it| it.join().expect("no worker panics")).collect()
-        })
-    }
-
-    fn expand_shard(
-        &self,
-        worker: &mut Worker<'a, A, C, H>,
-        shard: usize,
-        (from, to): (usize, usize),
-        level: &mut Level,
-    ) {
-        if from == to {
-            return;
-        }
-        let records = self.store.shard(shard).records(from, to).to_vec();
-        let mut begin = 0;
-        while begin < records.len() {
-            let length = worker.expand(&records[begin..], &mut Keep { store: self.store, level });
-            let record = &records[begin..begin + length];
-            worker.judge(&self.is_open, |n| level.decisive.push((n, record.to_vec())));
-            let is_sampled =
-                worker.transitions < AUDITED_FIRST || hash_of(record).is_multiple_of(AUDITED);
-            if let Some(difference) = is_sampled.then(|| worker.audit(record)).flatten() {
-                *self.impure.lock().expect("no thread panics with this") = Some(difference);
-                self.stop.store(true, Ordering::Relaxed);
-            }
-            begin += length;
-        }
-    }
-
-    fn is_over(&self, transitions: usize) -> bool {
-        let CheckOptions { states_max, bytes_max, .. } = self.options;
-        progress::interrupted()
-            || bytes_max.is_some_and(|most| crate::report::peak_bytes() > most)
-            || states_max.is_some_and(|most| transitions >= most)
-    }
-}
-
-impl Level {
-    fn new(store: &Store) -> Self {
-        let batches = std::iter::repeat_with(Batch::default).take(store.shards()).collect();
-        Level { batches, decisive: Vec::new() }
-    }
-
-    fn store_all(&mut self, store: &Store) {
-        for (shard, batch) in self.batches.iter_mut().enumerate() {
-            if !batch.is_empty() {
-                store.shard(shard).take(batch);
-            }
-        }
+        let record_of = |system: &_| shared.record_of(system);
+        let path = self.levels.shortest(&mut self.workers[0], goals, steps, record_of)?;
+        Some(path.into_iter().flatten().collect())
     }
 }

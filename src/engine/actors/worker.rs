@@ -11,6 +11,7 @@ use stateright::{Expectation, Model};
 
 use crate::engine::compact::memo::{Grid, NOTHING, Place};
 use crate::engine::compact::vector::Vector;
+use crate::engine::levels::{All, Sink, Step as Steps, Worker as Expands};
 
 use super::local::After;
 use super::names::{Kind, Names, Values};
@@ -45,12 +46,6 @@ impl<'a, A: Acting, C, H: Past> Shared<'a, A, C, H> {
     }
 }
 
-/// What somebody does with a state's successors.
-pub trait Sink {
-    /// Takes the record of a successor, and what leads there.
-    fn take(&mut self, record: &[u8], deed: Deed);
-}
-
 /// What happens, as far as it matters whether it happens again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
@@ -61,6 +56,9 @@ pub enum Deed {
     /// Something happens to an actor by itself: a name that the worker gave.
     Own(u32),
 }
+
+/// Properties are judged of whole states.
+impl Steps for Deed {}
 
 /// A step of one actor.
 #[derive(Clone, Copy, Debug)]
@@ -119,16 +117,81 @@ pub struct Worker<'a, A: Acting, C, H: Past> {
     next: Vector,
     fresh: Vec<u32>,
     record: Vec<u8>,
-    /// The successors so far.
-    pub transitions: usize,
+    /// Which properties are not decided yet.
+    pub is_open: Vec<bool>,
 }
 
 /// Places below have a meaning of their own.
 const FIRST: Place = NOTHING + 1;
 
+impl<A: Acting, C: Sync, H: Past> Expands for Worker<'_, A, C, H> {
+    type Step = Deed;
+
+    fn expand(&mut self, records: &[u8], sink: &mut impl Sink<Deed>) -> usize {
+        let end = self.read(records);
+        self.losses(sink);
+        self.deliveries(sink);
+        self.own_steps(sink);
+        end
+    }
+
+    fn judge(&mut self, mut decides: impl FnMut(usize)) {
+        let model = self.shared.model();
+        let mut system = None;
+        let history = self.state.parts[self.values.locals.len()] as usize;
+        for (n, property) in model.properties.iter().enumerate() {
+            if !self.is_open[n] || property.expectation == Expectation::Eventually {
+                continue;
+            }
+            let known = self.verdicts[n].get(history).copied().flatten();
+            let condition = known.unwrap_or_else(|| {
+                let system = system
+                    .get_or_insert_with(|| self.values.state_of(&self.state, self.shared.kind));
+                (property.condition)(model, system)
+            });
+            if known.is_none() && self.shared.actors.by_history.contains(property.name) {
+                let all = &mut self.verdicts[n];
+                all.resize(all.len().max(history + 1), None);
+                all[history] = Some(condition);
+            }
+            if condition == (property.expectation == Expectation::Sometimes) {
+                decides(n);
+            }
+        }
+    }
+
+    /// It judges the state whole, too.
+    fn audit(&mut self, record: &[u8]) -> Option<String> {
+        let mut remembered = All::default();
+        self.expand(record, &mut remembered);
+        let (model, system) = (self.shared.model(), self.system());
+        let mut steps = model.next_steps(&system);
+        steps.retain(|(_, next)| Model::within_boundary(model, next));
+        let steps = steps.into_iter().map(|(action, next)| (action, self.shared.record_of(&next)));
+        if let Some(difference) = remembered.difference(steps, |action| format!("{action:?}")) {
+            return Some(difference);
+        }
+        let history = self.state.parts[self.values.locals.len()] as usize;
+        let mut known = model.properties.iter().zip(&self.verdicts);
+        let differs = known.find(|(property, verdicts)| {
+            let known = verdicts.get(history).copied().flatten();
+            known.is_some_and(|known| known != (property.condition)(model, &system))
+        });
+        differs.map(|(property, _)| format!("`{}` reads more than the history", property.name))
+    }
+
+    fn disagreement(&self) -> Option<String> {
+        self.shared.names.read().expect("no thread panics with names").disagreement.clone()
+    }
+
+    fn most_varied(&self) -> String {
+        self.shared.names.read().expect("no thread panics with names").most_varied()
+    }
+}
+
 impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
-    /// A worker that knows nothing.
-    pub fn new(shared: &'a Shared<'a, A, C, H>) -> Self {
+    /// A worker that knows nothing, and is to decide these properties.
+    pub fn new(shared: &'a Shared<'a, A, C, H>, is_open: Vec<bool>) -> Self {
         let actors = shared.model().actors.len();
         let silence: Talk = Box::new([0]);
         Worker {
@@ -149,17 +212,8 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
             next: Vector::default(),
             fresh: Vec::new(),
             record: Vec::new(),
-            transitions: 0,
+            is_open,
         }
-    }
-
-    /// Expands the state at the beginning of a string of records. Returns where it ends.
-    pub fn expand(&mut self, records: &[u8], sink: &mut impl Sink) -> usize {
-        let end = self.read(records);
-        self.losses(sink);
-        self.deliveries(sink);
-        self.own_steps(sink);
-        end
     }
 
     /// Reads a record; what its names stand for is known then.
@@ -204,7 +258,7 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
         }
     }
 
-    fn losses(&mut self, sink: &mut impl Sink) {
+    fn losses(&mut self, sink: &mut impl Sink<Deed>) {
         if self.shared.model().lossy_network == LossyNetwork::No {
             return;
         }
@@ -217,7 +271,7 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
         }
     }
 
-    fn deliveries(&mut self, sink: &mut impl Sink) {
+    fn deliveries(&mut self, sink: &mut impl Sink<Deed>) {
         for n in 0..self.state.flights.len() {
             let flight = self.state.flights[n];
             let Some((to, column)) = self.flights[flight as usize].inbox else { continue };
@@ -236,7 +290,7 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
         }
     }
 
-    fn own_steps(&mut self, sink: &mut impl Sink) {
+    fn own_steps(&mut self, sink: &mut impl Sink<Deed>) {
         let most = self.shared.model().max_crashes;
         let actors = self.values.locals.len();
         let may_crash = most > 0 && (0..actors).filter(|n| self.local(*n).down).count() < most;
@@ -324,7 +378,13 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
 
     /// Takes a step of an actor, about a message or not, and hands over the state after it.
     #[inline]
-    fn take(&mut self, actor: usize, step: u32, subject: Option<usize>, sink: &mut impl Sink) {
+    fn take(
+        &mut self,
+        actor: usize,
+        step: u32,
+        subject: Option<usize>,
+        sink: &mut impl Sink<Deed>,
+    ) {
         let step = self.steps[step as usize];
         let actors = self.values.locals.len();
         self.next.parts.clone_from(&self.state.parts);
@@ -397,11 +457,10 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     }
 
     #[inline]
-    fn hand_over(&mut self, deed: Deed, sink: &mut impl Sink) {
+    fn hand_over(&mut self, deed: Deed, sink: &mut impl Sink<Deed>) {
         if self.shared.actors.bounded && !self.is_within() {
             return;
         }
-        self.transitions += 1;
         sink.take(&self.record, deed);
     }
 
@@ -414,33 +473,6 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
         }
         let model = self.shared.model();
         Model::within_boundary(model, &self.values.state_of(&self.next, kind))
-    }
-
-    /// Puts out the numbers of the properties that the state that was read last decides, among
-    /// those that are still open.
-    pub fn judge(&mut self, is_open: &[bool], mut decided: impl FnMut(usize)) {
-        let model = self.shared.model();
-        let mut system = None;
-        let history = self.state.parts[self.values.locals.len()] as usize;
-        for (n, property) in model.properties.iter().enumerate().filter(|(n, _)| is_open[*n]) {
-            if property.expectation == Expectation::Eventually {
-                continue;
-            }
-            let known = self.verdicts[n].get(history).copied().flatten();
-            let condition = known.unwrap_or_else(|| {
-                let system = system
-                    .get_or_insert_with(|| self.values.state_of(&self.state, self.shared.kind));
-                (property.condition)(model, system)
-            });
-            if known.is_none() && self.shared.actors.by_history.contains(property.name) {
-                let all = &mut self.verdicts[n];
-                all.resize(all.len().max(history + 1), None);
-                all[history] = Some(condition);
-            }
-            if condition == (property.expectation == Expectation::Sometimes) {
-                decided(n);
-            }
-        }
     }
 
     /// What a property's condition says of a state.
@@ -461,46 +493,5 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
             }
             _ => self.deeds.get(action).map_or(Deed::Fault, |deed| Deed::Own(*deed)),
         }
-    }
-
-    /// Expands the state that was read last by stateright's own rules, and judges it whole; says
-    /// how that differs from what the memory says.
-    pub fn audit(&mut self, record: &[u8]) -> Option<String> {
-        let model = self.shared.model();
-        let counted = self.transitions;
-        let mut remembered = All::default();
-        self.expand(record, &mut remembered);
-        self.transitions = counted;
-        let (mut remembered, system) = (remembered.0, self.system());
-        for (action, next) in model.next_steps(&system) {
-            if !Model::within_boundary(model, &next) {
-                continue;
-            }
-            let found = self.shared.record_of(&next);
-            match remembered.iter().position(|other| *other == found) {
-                Some(n) => drop(remembered.swap_remove(n)),
-                None => return Some(format!("`{action:?}` had another outcome when tried again")),
-            }
-        }
-        if !remembered.is_empty() {
-            return Some("a step that was enabled is enabled no more".to_owned());
-        }
-        let history = self.state.parts[self.values.locals.len()] as usize;
-        let mut known = model.properties.iter().zip(&self.verdicts);
-        let differs = known.find(|(property, verdicts)| {
-            let known = verdicts.get(history).copied().flatten();
-            known.is_some_and(|known| known != (property.condition)(model, &system))
-        });
-        differs.map(|(property, _)| format!("`{}` reads more than the history", property.name))
-    }
-}
-
-/// All successors.
-#[derive(Default)]
-struct All(Vec<Vec<u8>>);
-
-impl Sink for All {
-    fn take(&mut self, record: &[u8], _: Deed) {
-        self.0.push(record.to_vec());
     }
 }

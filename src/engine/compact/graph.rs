@@ -5,15 +5,16 @@
 //! state once more, from memory, and kept: 12 bytes each. Components are Tarjan's ("Depth-First
 //! Search and Linear Graph Algorithms", 1972), without recursion.
 
+use crate::engine::check::CheckOptions;
+use crate::engine::levels::{Sink, Worker as Expands};
+use crate::engine::progress;
 use crate::protocol::Checkable;
 use crate::world::{Part, World};
 
-use super::super::check::CheckOptions;
-use super::super::progress;
 use super::memo::Sort;
 use super::store::Store;
 use super::vector::{Vector, hash_of};
-use super::worker::{Shared, Sink, Worker};
+use super::worker::{Shared, Worker};
 
 /// A state, by number.
 pub type State = u32;
@@ -55,7 +56,7 @@ pub struct Back {
 /// Finds where ways lead to.
 struct Follow<'a, 'g, P: Checkable>(&'a mut Vec<Way>, &'a Graph<'g, P>);
 
-impl<P: Checkable> Sink for Follow<'_, '_, P> {
+impl<P: Checkable> Sink<Sort> for Follow<'_, '_, P> {
     fn take(&mut self, record: &[u8], Sort { duty, marks, .. }: Sort) {
         let to = self.1.number_of(record).expect("all successors are stored");
         self.0.push(Way { to, duty, marks });
@@ -73,7 +74,6 @@ impl<'a, P: Checkable> Graph<'a, P> {
     ) -> Result<Self, String> {
         let mut graph = Graph { shared, store, begins: Vec::new(), first: vec![0], ways: vec![] };
         graph.number();
-        let counted = worker.transitions;
         let mut ways = Vec::new();
         for state in graph.states() {
             worker.expand(&graph.record(state), &mut Follow(&mut ways, &graph));
@@ -82,7 +82,6 @@ impl<'a, P: Checkable> Graph<'a, P> {
                 progress::within_budget(options.bytes_max)?;
             }
         }
-        worker.transitions = counted;
         graph.ways = ways;
         Ok(graph)
     }

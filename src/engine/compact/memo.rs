@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
+use crate::engine::levels;
 use crate::world::Digest;
 
 use super::vector::Vector;
@@ -42,6 +43,12 @@ pub struct Sort {
     pub duty: u32,
     /// Which of the marks that promises are about it puts out, a bit for each.
     pub marks: u16,
+}
+
+impl levels::Step for Sort {
+    fn is_suspect(self) -> bool {
+        self.suspect
+    }
 }
 
 /// A change as it is kept: where its parts and what it sent begin and end, among those of all.

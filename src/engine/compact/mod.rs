@@ -8,10 +8,10 @@
 //! answer is remembered together with the parts of the world that it read (`memo`). Nothing of
 //! the semantics is written here a second time.
 //!
-//! The search is breadth first, level by level (`search`). A level is the same set of states
-//! whatever the order in which it was found, so counts, verdict and counterexample do not depend
-//! on the number of threads: the counterexample is the first of the shortest, in the order in which
-//! the world lists its actions (`path`).
+//! The search is breadth first, level by level (`search`, and `crate::engine::levels`). A level is
+//! the same set of states whatever the order in which it was found, so counts, verdict and
+//! counterexample do not depend on the number of threads: the counterexample is the first of the
+//! shortest, in the order in which the world lists its actions.
 //!
 //! Interning components is SPIN's COLLAPSE (Holzmann, 1997); remembering local steps by what they
 //! read is LTSmin's transition cache, and Guerraoui and Yabandeh, "Model Checking a Networked
@@ -23,7 +23,6 @@ mod judge;
 mod lasso;
 pub(super) mod memo;
 pub(super) mod names;
-mod path;
 mod search;
 pub(super) mod store;
 pub(super) mod vector;

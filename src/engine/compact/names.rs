@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hash};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::protocol::{Checkable, NodeId};
@@ -15,12 +16,13 @@ use super::vector::{Order, Vector};
 pub struct Table<T> {
     names: HashMap<Arc<T>, u32, BuildHasherDefault<Digest>>,
     values: Vec<Arc<T>>,
+    latest: Range<usize>,
 }
 
 impl<T: Eq + Hash> Table<T> {
     /// No names yet.
     pub fn new() -> Self {
-        Table { names: HashMap::default(), values: Vec::new() }
+        Table { names: HashMap::default(), values: Vec::new(), latest: 0..0 }
     }
 
     /// A value's name. Where it is new and yet equal to one of the last that got a name, its hash
@@ -44,6 +46,25 @@ impl<T: Eq + Hash> Table<T> {
     /// The name that a value has.
     pub fn get(&self, value: &T) -> Option<u32> {
         self.names.get(value).copied()
+    }
+
+    /// The values that have a name by now are those that count.
+    pub fn take_stock(&mut self) {
+        if self.values.len() > self.latest.end {
+            self.latest = self.latest.end..self.values.len();
+        }
+    }
+
+    /// How many values count, and the last of those that came last, by their own words: who was
+    /// named first among them depends on the threads.
+    pub fn stock(&self, words: impl Fn(&T) -> String) -> (usize, String) {
+        let latest = self.values[self.latest.clone()].iter().map(|value| words(value));
+        let mut last = latest.max().unwrap_or_default();
+        if let Some((end, _)) = last.char_indices().nth(SHOWN) {
+            last.truncate(end);
+            last += "...";
+        }
+        (self.latest.end, last)
     }
 
     /// All values, by name.
@@ -138,21 +159,23 @@ impl<P: Checkable> Names<P> {
         self.duties.name(action.did.clone()).0 + 1
     }
 
+    /// What has a name by now counts.
+    pub fn take_stock(&mut self) {
+        self.parts.iter_mut().for_each(Table::take_stock);
+    }
+
     /// The node with the most states, and one of these: where a search does not end, it may be what
     /// goes on for ever.
     pub fn most_varied(&self) -> String {
-        let nodes = || NodeId::all(self.setup.nodes());
-        let states = |node: NodeId| self.parts[Part::Node(node).index()].values();
-        let Some(node) = nodes().rev().max_by_key(|node| states(*node).len()) else {
-            return String::new();
+        let words = |content: &Content<P>| {
+            let node = content.node().and_then(|node| node.state.as_ref());
+            node.map_or("down".to_owned(), |state| format!("{state:?}"))
         };
-        let latest = states(node).last().and_then(|content| content.node()?.state.as_ref());
-        let mut shown = latest.map_or("down".to_owned(), |state| format!("{state:?}"));
-        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
-            shown.truncate(end);
-            shown += "...";
-        }
-        format!("{node} has the most states, {}: {shown}", states(node).len())
+        let stock = |node: NodeId| self.parts[Part::Node(node).index()].stock(words);
+        let stocks = NodeId::all(self.setup.nodes()).map(|node| (node, stock(node)));
+        let most = stocks.rev().max_by_key(|(_, (count, _))| *count);
+        let Some((node, (count, last))) = most else { return String::new() };
+        format!("{node} has the most states, {count}: {last}")
     }
 
     /// The world of these parts in which these messages are in flight.

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+use crate::engine::levels::{Sink, Worker as Expands};
+use crate::engine::verify::Examiner;
 use crate::protocol::{Checkable, NodeId};
 use crate::world::{
     Content, Flight, InFlight, Links, Part, Setup, Topic, World, goes_after, is_newest,
     stays_before,
 };
 
-use super::super::verify::Examiner;
+use super::audit;
 use super::judge::Judge;
 use super::memo::{Change, Grid, Known, Memo, NOTHING, Place, Sort, Span};
 use super::names::Names;
@@ -74,12 +76,6 @@ impl<P: Checkable> Shared<P> {
     }
 }
 
-/// What somebody does with a state's successors.
-pub trait Sink {
-    /// Takes the record of a successor, and what is to be known of the step.
-    fn take(&mut self, record: &[u8], sort: Sort);
-}
-
 /// One question to the memory: which grid, row and column.
 #[derive(Clone, Copy)]
 struct Spot(usize, u32, u32);
@@ -103,13 +99,51 @@ pub struct Worker<'a, P: Checkable> {
     goes_on: bool,
     /// The marks that were put out.
     pub marks: BTreeSet<&'static str>,
-    /// The successors so far.
-    pub transitions: usize,
 }
 
 /// The topics about a node that its own state answers.
 const NODE_TOPICS: [fn(NodeId) -> Topic; 4] =
     [Topic::Timers, Topic::Resume, Topic::Restart, Topic::Faults];
+
+impl<P: Checkable> Expands for Worker<'_, P> {
+    type Step = Sort;
+
+    fn expand(&mut self, records: &[u8], sink: &mut impl Sink<Sort>) -> usize {
+        let parts = self.contents.len();
+        let end = self.state.read(parts, self.shared.order, records);
+        self.goes_on = false;
+        let newest = self.state.flights.iter().max();
+        if newest.is_some_and(|newest| *newest as usize >= self.flights.len()) {
+            self.hear_of_flights();
+        }
+        self.arrivals(sink);
+        self.nodes(sink);
+        self.calls(sink);
+        self.network(sink);
+        self.whole(Topic::Time, self.shared.setup.timed(), sink);
+        end
+    }
+
+    /// It does not tell properties apart: whichever is judged of a state as it is expanded is 0.
+    fn judge(&mut self, mut decides: impl FnMut(usize)) {
+        if self.is_suspect() {
+            decides(0);
+        }
+    }
+
+    fn audit(&mut self, record: &[u8]) -> Option<String> {
+        let difference = audit::difference(self.shared, self, record)?;
+        Some(format!("a handler is not pure: {difference}"))
+    }
+
+    fn disagreement(&self) -> Option<String> {
+        self.shared.names.read().expect("no thread panics with names").disagreement.clone()
+    }
+
+    fn most_varied(&self) -> String {
+        self.shared.names.read().expect("no thread panics with names").most_varied()
+    }
+}
 
 impl<'a, P: Checkable> Worker<'a, P> {
     /// A worker that knows nothing.
@@ -131,26 +165,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             record: Vec::new(),
             goes_on: false,
             marks: BTreeSet::new(),
-            transitions: 0,
         }
-    }
-
-    /// Expands the state at the beginning of a string of records. Returns where it ends, and
-    /// whether it may break a property that is judged of states as they are expanded.
-    pub fn expand(&mut self, records: &[u8], sink: &mut impl Sink) -> (usize, bool) {
-        let parts = self.contents.len();
-        let end = self.state.read(parts, self.shared.order, records);
-        self.goes_on = false;
-        let newest = self.state.flights.iter().max();
-        if newest.is_some_and(|newest| *newest as usize >= self.flights.len()) {
-            self.hear_of_flights();
-        }
-        self.arrivals(sink);
-        self.nodes(sink);
-        self.calls(sink);
-        self.network(sink);
-        self.whole(Topic::Time, self.shared.setup.timed(), sink);
-        (end, self.is_suspect())
     }
 
     fn is_suspect(&mut self) -> bool {
@@ -188,7 +203,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         }
     }
 
-    fn arrivals(&mut self, sink: &mut impl Sink) {
+    fn arrivals(&mut self, sink: &mut impl Sink<Sort>) {
         for n in 0..self.state.flights.len() {
             let flight = self.state.flights[n];
             if n > 0 && self.waits_for(self.state.flights[n - 1], flight) {
@@ -212,7 +227,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         goes_after(self.shared.setup.links, same_link, same, before.wait.ready())
     }
 
-    fn nodes(&mut self, sink: &mut impl Sink) {
+    fn nodes(&mut self, sink: &mut impl Sink<Sort>) {
         let nodes = self.shared.setup.nodes();
         for node in NodeId::all(nodes) {
             if self.is_idle(Part::Node(node)) {
@@ -227,7 +242,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         }
     }
 
-    fn calls(&mut self, sink: &mut impl Sink) {
+    fn calls(&mut self, sink: &mut impl Sink<Sort>) {
         if self.is_idle(Part::Calls) {
             return;
         }
@@ -261,7 +276,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         }
     }
 
-    fn network(&mut self, sink: &mut impl Sink) {
+    fn network(&mut self, sink: &mut impl Sink<Sort>) {
         let grid = 2 * usize::from(self.shared.setup.nodes()) + 1;
         let numbers = &self.shared.setup.numbers;
         if numbers.faults.losses | numbers.faults.duplicates > 0 {
@@ -296,7 +311,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
 
     /// Asks the memory, and then the interpreter, and does what they say.
     #[inline]
-    fn ask(&mut self, topic: Topic, spot: Spot, base: Option<Part>, sink: &mut impl Sink) {
+    fn ask(&mut self, topic: Topic, spot: Spot, base: Option<Part>, sink: &mut impl Sink<Sort>) {
         let Spot(grid, row, column) = spot;
         if !self.grids[grid].is_nothing(row, column) {
             let place = self.grids[grid].get(row, column);
@@ -310,7 +325,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         spot: Spot,
         place: Place,
         base: Option<Part>,
-        sink: &mut impl Sink,
+        sink: &mut impl Sink<Sort>,
     ) {
         let span = match self.memo.recall(place, &self.state) {
             Known::Steps(span) => span,
@@ -381,7 +396,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
     }
 
     /// Takes a step, and hands over the state after it.
-    fn take(&mut self, topic: Topic, step: u32, sink: &mut impl Sink) {
+    fn take(&mut self, topic: Topic, step: u32, sink: &mut impl Sink<Sort>) {
         let Worker { state, next, memo, record, .. } = self;
         let (number, step) = (step, memo.step(step));
         next.parts.clone_from(&state.parts);
@@ -404,7 +419,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             self.next.write(Order::AsInTheWorld, &mut self.record);
         }
         let sort = Sort { suspect: self.is_suspect_after(number), ..step.sort };
-        self.hand_over(sort, sink);
+        sink.take(&self.record, sort);
     }
 
     fn is_suspect_after(&mut self, step: u32) -> bool {
@@ -436,14 +451,9 @@ impl<'a, P: Checkable> Worker<'a, P> {
         }
     }
 
-    fn hand_over(&mut self, sort: Sort, sink: &mut impl Sink) {
-        self.transitions += 1;
-        sink.take(&self.record, sort);
-    }
-
     /// Takes the steps about a topic on the whole world, which they may change all over. They
     /// change no node's state, no call and no monitor, so there is nothing to suspect.
-    fn whole(&mut self, topic: Topic, asked: bool, sink: &mut impl Sink) {
+    fn whole(&mut self, topic: Topic, asked: bool, sink: &mut impl Sink<Sort>) {
         if !asked {
             return;
         }
@@ -468,7 +478,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let sort = Sort { duty: names.duty_of(&action), ..Sort::default() };
             drop(names);
             self.next.write(self.shared.order, &mut self.record);
-            self.hand_over(sort, sink);
+            sink.take(&self.record, sort);
         }
     }
 }

@@ -163,6 +163,12 @@ impl<P: Protocol> Queue<P> {
         self.parked.push(entry);
     }
 
+    /// All faults are over: what was parked comes in creation order, and the weather is calm.
+    pub fn heal(&mut self) {
+        self.weather.calm();
+        self.unpark();
+    }
+
     /// Queues again, in creation order, what was parked; it is due now.
     pub fn unpark(&mut self) {
         for entry in std::mem::take(&mut self.parked) {

@@ -561,7 +561,7 @@ impl<P: Protocol> Simulator<P> {
                 Status::Up | Status::Absent => {}
             }
         }
-        self.queue.unpark();
+        self.queue.heal();
     }
 
     /// Judges what only the end shows.
