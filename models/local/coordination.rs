@@ -50,8 +50,51 @@ fn condition_variables() {
     });
     test(
         "condvar.txt",
-        &[flag.reaches(&["a thread slept"]).breaks("condvar/lets-go-first", NO_HANG)],
+        &[
+            flag.reaches(&["a thread slept"]).breaks("condvar/lets-go-first", NO_HANG),
+            told_in_vain(),
+            told_at_once(),
+        ],
     );
+}
+
+fn told_in_vain() -> Case {
+    case("condvar", "one thread waits for a flag, and is told once before it is raised", || {
+        let shared = Arc::new((Mutex::new(false), Condvar::new()));
+        let theirs = Arc::clone(&shared);
+        let raiser = spawn("raiser", move || {
+            theirs.1.notify_one();
+            *theirs.0.lock().expect("nobody panics") = true;
+            theirs.1.notify_one();
+        });
+        let flag = shared.0.lock().expect("nobody panics");
+        let flag = shared.1.wait_while(flag, |flag| !*flag).expect("nobody panics");
+        always("who waited sees the change", *flag);
+        drop(flag);
+        raiser.join();
+    })
+    .preemptions(3)
+    .reaches(&["a thread slept"])
+}
+
+fn told_at_once() -> Case {
+    case("condvar", "two threads wait for a flag, and are told at once", || {
+        let shared = Arc::new((Mutex::new(false), Condvar::new()));
+        let waiter = |name| {
+            let shared = Arc::clone(&shared);
+            spawn(name, move || {
+                let flag = shared.0.lock().expect("nobody panics");
+                let flag = shared.1.wait_while(flag, |flag| !*flag).expect("nobody panics");
+                always("who waited sees the change", *flag);
+            })
+        };
+        let waiters = [waiter("waiter 1"), waiter("waiter 2")];
+        *shared.0.lock().expect("nobody panics") = true;
+        shared.1.notify_all();
+        waiters.into_iter().for_each(Thread::join);
+    })
+    .preemptions(2)
+    .reaches(&["a thread slept"])
 }
 
 #[test]
@@ -101,7 +144,8 @@ fn wait_groups() {
 fn two_tasks() -> Case {
     case("wait-group", "one waits for two tasks", || {
         let shared = Arc::new((WaitGroup::new(), Tally::default()));
-        shared.0.add(2);
+        shared.0.add(1);
+        shared.0.add(1);
         let task = |name| {
             let shared = Arc::clone(&shared);
             spawn(name, move || {
@@ -253,7 +297,8 @@ fn buffers() {
 
 #[test]
 fn channels() {
-    let cases = [to_the_end(), in_order(), close_and_receivers(), close_and_sender()];
+    let closed = [close_and_receivers(), close_and_sender(), close_alone()];
+    let cases: Vec<Case> = [to_the_end(), in_order()].into_iter().chain(closed).collect();
     test("channel.txt", &cases);
 }
 
@@ -328,6 +373,19 @@ fn close_and_sender() -> Case {
     })
     .reaches(&["a thread slept", "a sender was refused"])
     .breaks("channel/sends-after-close", "what is accepted is received")
+}
+
+/// As before, but nobody makes room by reading: the sender is woken by the end alone.
+fn close_alone() -> Case {
+    case("channel", "a sender waits for room, and the channel is closed and not read", || {
+        let channel = Arc::new(Channel::new(1));
+        always("there was room", channel.send(1).is_ok());
+        let theirs = Arc::clone(&channel);
+        let sender = spawn("sender", move || theirs.send(2));
+        channel.close();
+        always("what does not fit is given back", sender.join() == Err(Closed(2)));
+    })
+    .reaches(&["a thread slept"])
 }
 
 #[test]
@@ -415,7 +473,6 @@ fn closed_to_one() -> Case {
             always("each item is taken or given back", sent == right);
         }
     })
-    .preemptions(2)
     .reaches(&["a thread slept"])
     .breaks("rendezvous/gives-back-another", "each item is taken or given back")
 }
@@ -460,7 +517,19 @@ fn selects() {
 
 #[test]
 fn workers() {
-    test("workers.txt", &[blocking_call(), pinned_task(), tasks_in_order()]);
+    test("workers.txt", &[blocking_call(), pinned_task(), tasks_in_order(), task_at_once()]);
+}
+
+fn task_at_once() -> Case {
+    case("workers", "one worker; somebody waits for what a task sends", || {
+        let workers = Workers::start(1);
+        let channel = Arc::new(Channel::new(1));
+        let theirs = Arc::clone(&channel);
+        workers.run(move |_| always("there is room", theirs.send(1).is_ok()));
+        always("the task is run before the end", channel.receive() == Some(1));
+        workers.finish();
+    })
+    .reaches(&["a thread slept"])
 }
 
 fn tasks_in_order() -> Case {
@@ -474,7 +543,6 @@ fn tasks_in_order() -> Case {
         workers.finish();
         always("all tasks were run", begun.get() == 2);
     })
-    .preemptions(3)
     .reaches(&["a thread slept"])
     .breaks("workers/last-first", "tasks begin in order")
 }
@@ -515,4 +583,5 @@ fn pinned_task() -> Case {
     })
     .preemptions(3)
     .reaches(&["two tasks ran at once"])
+    .breaks("workers/unpins", "a pinned task never migrates")
 }

@@ -251,7 +251,7 @@ fn mutexes_are_linearizable() {
                 .breaks("test-and-set/two-steps", JUDGED),
             case("ticket", enter, || spinning(Ticket::from(usize::MAX)))
                 .breaks("ticket/wrap-around", JUDGED),
-            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(3),
+            case("mcs", enter, || seats(Mcs::guard(2, ()))).preemptions(4),
             case("mutex", "histories of a mutex: one thread waits, one tries", sleeping),
         ],
     );
@@ -264,7 +264,6 @@ fn other_objects_are_linearizable() {
 
 fn of_rw_lock() -> Case {
     case("rw-lock", "histories of a reader-writer lock: a reader and a writer", reader_and_writer)
-        .preemptions(3)
         .breaks("rw-lock/uncounted", JUDGED)
 }
 
@@ -281,7 +280,7 @@ fn of_channel() -> Case {
 /// Before `of_channel`, since of two histories of one name the last is kept.
 fn of_tries() -> Case {
     let about = "histories of a channel: one tries to send twice, one tries to receive and closes";
-    case("channel", about, impatient).preemptions(3).breaks("channel/close-drops", JUDGED)
+    case("channel", about, impatient).preemptions(4).breaks("channel/close-drops", JUDGED)
 }
 
 fn of_buffer() -> Case {

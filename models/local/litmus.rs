@@ -158,7 +158,7 @@ const LITMUS: [Litmus; 6] = [
             },
         ],
         asked: "| | 1 0 | 1 0",
-        preemptions: Some(2),
+        preemptions: None,
         strengths: &[(RELAXED, true), (RELEASE_ACQUIRE, true), (SEQ_CST, false), (FENCES, false)],
     },
     Litmus {
@@ -200,7 +200,7 @@ const LITMUS: [Litmus; 6] = [
             },
         ],
         asked: "| | 1 2 | 2 1",
-        preemptions: Some(2),
+        preemptions: Some(3),
         strengths: &[(RELAXED, false)],
     },
     Litmus {
@@ -237,10 +237,13 @@ fn outcomes(litmus: &'static Litmus, strength: Strength) -> (BTreeSet<String>, u
             let memory = Arc::clone(&memory);
             spawn("a thread", move || part(&memory))
         };
-        let threads: Vec<Thread<Vec<usize>>> = litmus.parts.iter().map(start).collect();
-        let read = threads.into_iter().map(|thread| {
-            let values = thread.join().into_iter().map(|value| value.to_string());
-            values.collect::<Vec<_>>().join(" ")
+        let (last, others) = litmus.parts.split_last().expect("a program has parts");
+        let threads: Vec<Thread<Vec<usize>>> = others.iter().map(start).collect();
+        // The main thread does the last part: with one thread more, there were far more executions.
+        let mine = last(&memory);
+        let read = threads.into_iter().map(Thread::join).chain([mine]).map(|values| {
+            let values: Vec<String> = values.iter().map(usize::to_string).collect();
+            values.join(" ")
         });
         let outcome = read.collect::<Vec<_>>().join(" | ");
         theirs.lock().expect("nobody panics").insert(outcome.replace("  ", " ").trim().to_owned());

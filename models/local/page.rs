@@ -1,7 +1,8 @@
 //! `docs/local.md` says what was found; this test keeps it true.
 //!
-//! Its tables are made of the text files beside this one, and of the sentence in each primitive's
-//! header that begins with "Guarantees". With `UPDATE=1` they are rewritten.
+//! Its tables are made of the text files beside this one, of the sentence in each primitive's
+//! header that begins with "Guarantees", and of the list of mistakes below, which are known from
+//! textbooks and from the documents. With `UPDATE=1` they are rewritten.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,9 +15,87 @@ use super::explore::{alone, compare, updates};
 struct Found {
     /// Programs in which it holds: about, and in how many executions.
     holds: Vec<(String, String)>,
-    /// Variants: name, and what breaks.
-    breaks: Vec<(String, String)>,
+    breaks: Vec<Broken>,
 }
+
+/// What was found about a variant in one program.
+struct Broken {
+    variant: String,
+    about: String,
+    /// What breaks, and when.
+    verdict: String,
+    /// Where the trace is.
+    file: String,
+    /// The marks that the correct one reached in the same program.
+    reached: String,
+}
+
+/// The mistakes that textbooks and the documents have, and the variants, or tests, that make them.
+const KNOWN: &[(&str, &[&str])] = &[
+    ("a lock looks, and then takes, in two steps", &["test-and-set/two-steps"]),
+    ("a lock orders nothing", &["test-and-set/relaxed", "semaphore/relaxed-return"]),
+    ("Peterson without a fence", &["peterson/no-fence", "peterson/no-first-fence"]),
+    ("the bakery without its fences", &["bakery/no-fence"]),
+    ("the bakery without `choosing`", &["bakery/no-choosing"]),
+    ("tickets that wrap around", &["ticket/wrap-around"]),
+    ("MCS leaves while its successor links itself", &["mcs/leaves-early"]),
+    ("a condition that is looked at once, with `if`", &["buffer/if"]),
+    ("one queue for two kinds of waiters, of whom one is woken", &["buffer/one-queue"]),
+    ("a wait group that is used again too early", &["wait-group/no-rounds"]),
+    ("a task that adds itself to a wait group", &["clock-group/adds-itself"]),
+    (
+        "a wait group below zero",
+        &["models/local/stress.rs::a_wait_group_does_not_count_below_zero"],
+    ),
+    ("readers that starve writers", &["rw-lock/ignores-writers"]),
+    ("a reader that is not counted while it reads", &["rw-lock/uncounted", "rw-lock/relaxed-exit"]),
+    (
+        "a print without the read lock",
+        &[
+            "clock-lock/no-read-lock",
+            "sim-tests/documents.rs::a_print_without_the_read_lock_is_torn",
+        ],
+    ),
+    (
+        "a clock that never ends",
+        &["clock-group/never-done", "sim-tests/documents.rs::the_clock_ends_only_if_it_is_told_to"],
+    ),
+    (
+        "a select that prefers one channel",
+        &["select/biased", "sim-tests/documents.rs::a_biased_select_starves_the_update"],
+    ),
+    (
+        "permits that come back too early, or none at all",
+        &["sim-tests/documents.rs::a_hundred_thousand_tasks_behind_a_semaphore"],
+    ),
+    (
+        "a file that is written under a read lock",
+        &["write-file/read-lock", "sim-tests/documents.rs::ten_writers_of_one_file"],
+    ),
+    ("who waits for ten hears one", &["write-file/listens-once"]),
+    (
+        "a file that is written in place, or not synced",
+        &["write-file/in-place", "write-file/no-sync"],
+    ),
+    ("a file mode in the wrong base", &["file-mode/wrong-base"]),
+    (
+        "a text of another language that is never freed, too early, or twice",
+        &["foreign-memory/leaks", "foreign-memory/frees-early", "foreign-memory/both-free"],
+    ),
+    ("a callback under the lock", &["callback/holds-the-lock"]),
+    ("a count that is bumped behind the race detector's back", &["increment/unlocked"]),
+    ("no thread for a blocked one", &["workers/no-substitute"]),
+    ("a pinned task that migrates", &["workers/unpins"]),
+    ("close while somebody sends", &["channel/sends-after-close", "channel/close-wakes-one"]),
+    ("a relaxed publication", &["publication/relaxed"]),
+    ("what a closed channel gives, taken for an event", &["watch/takes-the-end"]),
+    ("a count of elections that two tasks change", &["election-count/unlocked"]),
+    ("a lock out of a table that isn't filled yet", &["lock-table/sleeps"]),
+    (
+        "a node that is copied, or waits for what nobody tells",
+        &["raft-node/by-value", "raft-node/never-tells", "raft-node/does-not-look"],
+    ),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -35,12 +114,14 @@ fn found() -> BTreeMap<String, Found> {
     texts.sort();
     let mut all: BTreeMap<String, Found> = BTreeMap::new();
     for path in texts {
-        let text = read(&path);
-        let mut about = "";
+        let (text, file) = (read(&path), path.file_name().expect("a file has a name"));
+        let (mut about, mut reached) = ("", "");
         for block in text.split("\n\n").filter(|block| block.contains("explore ")) {
             let mut lines = block.lines().peekable();
             if let Some(line) = lines.next_if(|line| line.starts_with("# ")) {
                 about = &line[2..];
+                let marks = block.lines().find_map(|line| line.strip_prefix("reached: "));
+                reached = marks.unwrap_or_default();
             }
             let name = lines.next().and_then(|line| line.strip_prefix("explore "));
             let name = name.expect("a block names what it explores");
@@ -49,7 +130,13 @@ fn found() -> BTreeMap<String, Found> {
             let found = all.entry(primitive.to_owned()).or_default();
             match verdict.strip_prefix("holds: ") {
                 Some(executions) => found.holds.push((about.to_owned(), executions.to_owned())),
-                None => found.breaks.push((name.to_owned(), verdict.to_owned())),
+                None => found.breaks.push(Broken {
+                    variant: name.to_owned(),
+                    about: about.to_owned(),
+                    verdict: verdict.to_owned(),
+                    file: file.to_string_lossy().into_owned(),
+                    reached: reached.to_owned(),
+                }),
             }
         }
     }
@@ -70,14 +157,13 @@ fn guarantee(primitive: &str) -> Option<String> {
     Some(words.replace(['[', ']'], ""))
 }
 
-/// The two tables: the primitives, and the documents' programs.
-fn tables() -> String {
+/// The tables of the primitives and of the documents' programs.
+fn correct(all: &BTreeMap<String, Found>) -> String {
     let mut primitives =
         String::from("| primitive | guarantees | program | holds in |\n|---|---|---|---|\n");
     let mut programs = String::from("| program | holds in |\n|---|---|\n");
-    let mut variants = String::from("| variant | found |\n|---|---|\n");
-    for (name, found) in found() {
-        let guarantee = guarantee(&name);
+    for (name, found) in all {
+        let guarantee = guarantee(name);
         for (n, (about, executions)) in found.holds.iter().enumerate() {
             let _ = match &guarantee {
                 // What it is and what it guarantees stands in its first row.
@@ -88,13 +174,59 @@ fn tables() -> String {
                 None => writeln!(programs, "| `{name}`: {about} | {executions} |"),
             };
         }
-        for (variant, verdict) in &found.breaks {
-            let _ = writeln!(variants, "| `{variant}` | {verdict} |");
+    }
+    format!("### The primitives\n\n{primitives}\n### The documents' programs\n\n{programs}")
+}
+
+/// The table of the variants.
+fn broken(all: &BTreeMap<String, Found>) -> String {
+    let mut table = String::from(
+        "| variant | in the program | found | trace | the correct one reached there |\n\
+         |---|---|---|---|---|\n",
+    );
+    for Broken { variant, about, verdict, file, reached } in all.values().flat_map(|f| &f.breaks) {
+        let _ = writeln!(table, "| `{variant}` | {about} | {verdict} | `{file}` | {reached} |");
+    }
+    table
+}
+
+/// The table of the mistakes that everybody knows: each is made by a variant that was found, or by
+/// a test that shows it.
+fn known(all: &BTreeMap<String, Found>) -> String {
+    let mut table = String::from("| mistake | made by | breaks |\n|---|---|---|\n");
+    for (mistake, made_by) in KNOWN {
+        let mut mistake = *mistake;
+        for name in *made_by {
+            let found = all.values().flat_map(|found| &found.breaks);
+            let mut breaks: Vec<&str> = found
+                .filter(|broken| broken.variant == *name)
+                .map(|broken| broken.verdict.split('"').nth(1).expect("a property is quoted"))
+                .collect();
+            breaks.dedup();
+            let by = match name.split_once("::") {
+                Some((file, test)) => {
+                    let text = read(&root().join(file));
+                    assert!(text.contains(&format!("fn {test}()")), "{file} has no test {test}");
+                    "see the test"
+                }
+                None => {
+                    assert!(!breaks.is_empty(), "{name}, which is {mistake}, was not found");
+                    &breaks.join("; ")
+                }
+            };
+            let _ = writeln!(table, "| {mistake} | `{name}` | {by} |");
+            mistake = "";
         }
     }
+    table
+}
+
+fn tables() -> String {
+    let all = found();
+    let (correct, known, broken) = (correct(&all), known(&all), broken(&all));
     format!(
-        "\n### The primitives\n\n{primitives}\n### The documents' programs\n\n{programs}\n### The \
-         mistakes\n\n{variants}\n"
+        "\n{correct}\n### The mistakes that are known\n\n{known}\n### All that were made\n\n\
+         {broken}\n"
     )
 }
 

@@ -298,6 +298,21 @@ fn a_waiter_sees_what_was_made() {
     }
 }
 
+/// Who asks for a worker that isn't there disturbs nobody else.
+#[test]
+fn a_pinned_task_without_a_worker_is_refused() {
+    let workers = Workers::start(1);
+    let refused = catch_unwind(AssertUnwindSafe(|| workers.run_on(1, |_| ())));
+    assert!(refused.is_err());
+    let done = std::sync::Arc::new(AtomicUsize::new(0));
+    let theirs = std::sync::Arc::clone(&done);
+    workers.run_on(0, move |worker| {
+        worker.blocking(|| ());
+        theirs.fetch_add(1, Relaxed);
+    });
+    assert_eq!((workers.finish(), done.load(Relaxed)), (1, 1));
+}
+
 /// A hundred thousand tasks on a few workers, behind a semaphore; some block, some are pinned.
 #[test]
 fn many_tasks_on_few_workers() {

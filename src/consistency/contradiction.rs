@@ -6,7 +6,9 @@
 //! * to cut the history at a moment, leaving open what had not returned by then;
 //! * to leave out every part of the object but one;
 //! * to drop a call that changed nothing, since the other calls' order stays legal without it;
-//! * to drop every call about one value, where the object promises that this is so;
+//! * to drop every call about one value, or of one visit from coming to leaving, where the object
+//!   promises that this is so, with the refusals that it may be the reason of, while calls of
+//!   unknown answers are set free;
 //! * to set a call free: to forget its answer and its return, so that it may take effect at any
 //!   time after its invocation, or never; an order of the stricter history is one of the freer.
 //!
@@ -64,6 +66,8 @@ struct RealTime<'a, 'b, O: Object> {
 }
 
 impl<O: Object> Refute for RealTime<'_, '_, O> {
+    const REAL_TIME: bool = true;
+
     fn refutes(&mut self, fates: &[Fate], limits: Limits) -> (Option<bool>, u64) {
         let (found, steps) = self.board.search(fates, limits);
         let refuted = match &found {

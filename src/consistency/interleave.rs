@@ -66,6 +66,8 @@ struct Sessions<'a, 'b, O: Object> {
 }
 
 impl<O: Object> Refute for Sessions<'_, '_, O> {
+    const REAL_TIME: bool = false;
+
     fn refutes(&mut self, fates: &[Fate], limits: Limits) -> (Option<bool>, u64) {
         let (found, steps) = interleave(self.board, self.calls, fates, limits);
         let refuted = match found {

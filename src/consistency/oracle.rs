@@ -6,11 +6,12 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::linearizable::{classifier, judge, linearizable};
 use super::search::{Board, Fate, Found, Limits};
+use super::shrinking::{Erasure, erasures};
 use super::{Core, Verdict, reason, witness};
 use crate::history::{Call, History};
 use crate::object::{
-    CasRegister, Kv, Object, PriorityQueue, Queue, Register, Set, Stack, cas_register, kv, pool,
-    register, set,
+    CasRegister, Channel, Kv, Mutex, Object, PriorityQueue, Queue, Register, RwLock, Semaphore,
+    Set, Stack, cas_register, channel, kv, mutex, pool, register, rw_lock, semaphore, set,
 };
 
 /// Is there a set of calls with all that returned, and an order of it, that is legal and respects
@@ -159,10 +160,7 @@ fn explains<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core
 /// A core contradicts itself, by definition: with its free calls free, and nothing else.
 fn contradicts<O: Object>(object: &O, history: &History<O::Op, O::Ret>, core: &Core) -> bool {
     let bound = core.calls.iter().map(|index| history.calls()[*index].clone());
-    let free = core.helpless.iter().map(|index| {
-        let call = history.calls()[*index].clone();
-        Call { returned: None, ret: None, ..call }
-    });
+    let free = core.helpless.iter().map(|index| free(&history.calls()[*index], true));
     !by_definition(object, &bound.chain(free).collect::<Vec<_>>())
 }
 
@@ -182,6 +180,8 @@ struct Balance {
     smaller_cores: u32,
     /// Explained edge by edge.
     reasons: u32,
+    /// Values and visits that were erased from what holds.
+    erased: u32,
 }
 
 fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> O::Op) -> Balance {
@@ -200,6 +200,7 @@ fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> 
                 assert!(expected, "round {round}: {history:#?} is not linearizable");
                 witness::confirms(object, &history, &found.order).expect("a witness");
                 respects(object, &history, &found.order);
+                balance.erased += erases(object, history.calls());
                 balance.holds += 1;
             }
             Verdict::Violated(core) => {
@@ -217,6 +218,34 @@ fn compare<O: Object>(object: &O, rounds: u32, op: impl Fn(&mut Draw, usize) -> 
     assert!(holds * 5 >= rounds && (rounds - holds) * 5 >= rounds, "{balance:?}");
     assert!(open * 5 >= rounds && smaller_cores * 20 > rounds, "{balance:?}");
     balance
+}
+
+/// A call, perhaps set free.
+fn free<Op: Clone, Ret: Clone>(call: &Call<Op, Ret>, is_free: bool) -> Call<Op, Ret> {
+    match is_free {
+        true => Call { returned: None, ret: None, ..call.clone() },
+        false => call.clone(),
+    }
+}
+
+/// What may be erased leaves what holds as it is, at the end and in the middle of a history.
+fn erases<O: Object>(object: &O, calls: &[Call<O::Op, O::Ret>]) -> u32 {
+    let mut erased = 0;
+    let middle = calls[calls.len() / 2].invoked;
+    for end in [middle, u64::MAX] {
+        let mut calls = calls.to_vec();
+        calls.retain(|call| call.invoked <= end);
+        for call in calls.iter_mut().filter(|call| call.returned.is_some_and(|at| at > end)) {
+            (call.returned, call.ret) = (None, None);
+        }
+        for Erasure { gone, freed } in erasures::<O, true>(object, &calls) {
+            let rest = (0..calls.len()).filter(|call| !gone.contains(call));
+            let rest: Vec<_> = rest.map(|n| free(&calls[n], freed.contains(&n))).collect();
+            assert!(by_definition(object, &rest), "{gone:?} can't be erased from {calls:#?}");
+            erased += 1;
+        }
+    }
+    erased
 }
 
 /// What is derived about who comes before whom is so in a legal order.
@@ -337,6 +366,126 @@ fn stacks_agree_with_the_definition() {
 #[test]
 fn priority_queues_agree_with_the_definition() {
     pools_agree(&PriorityQueue::default());
+}
+
+#[test]
+fn what_threads_share_agrees_with_the_definition() {
+    use mutex::Op::{Lock, Unlock};
+    let ops = vec![Lock(0), Unlock(0), Lock(0), Unlock(0), Lock(1), Unlock(1)];
+    let balance = compare(&Mutex, cases(5_000), any_of(ops));
+    assert!(balance.erased > balance.rounds / 2);
+    use rw_lock::Op::{Leave, Read, Write};
+    let ops = vec![Read(0), Write(0), Leave(0), Read(1), Leave(1), Leave(0)];
+    let balance = compare(&RwLock, cases(5_000), any_of(ops));
+    assert!(balance.erased > balance.rounds / 2);
+    use semaphore::Op::{Acquire, Release};
+    for permits in 1..=2 {
+        let ops = vec![Acquire, Acquire, Release];
+        let balance = compare(&Semaphore { permits }, cases(5_000), any_of(ops));
+        assert!(balance.erased > balance.rounds / 2);
+    }
+    use channel::Op::{Close, Receive, Send};
+    let ops = vec![Send(1), Send(2), Send(1), Receive, Receive, Receive, Close];
+    let balance = compare(&Channel::new(1), cases(5_000), any_of(ops));
+    assert!(balance.erased > balance.rounds / 2);
+}
+
+/// Five threads that come and leave, or send and receive, and wait for each other. One call far
+/// from the beginning returns what it should not, while nobody else is about to come or to leave.
+fn contended<O: Object>(
+    object: &O,
+    op: impl Fn(u32, usize) -> O::Op,
+    leaves: impl Fn(&O::Op) -> bool,
+    wrongly: impl Fn(&O::State, &O::Op) -> Option<O::Ret>,
+) -> History<O::Op, O::Ret> {
+    let (mut draw, mut state, mut right) =
+        (Draw(ChaCha8Rng::seed_from_u64(5)), object.init(), true);
+    let (mut calls, mut turns) = (Vec::<Call<O::Op, O::Ret>>::new(), [0; 5]);
+    let mut open: [Option<usize>; 5] = [None; 5];
+    for now in 0..3_000 {
+        let thread = draw.below(5);
+        let Some(index) = open[thread] else {
+            open[thread] = Some(calls.len());
+            let asked = op(thread as u32, turns[thread]);
+            calls.push(Call::open(thread as u32, asked, now));
+            turns[thread] += 1;
+            continue;
+        };
+        let stays = |other: &usize| {
+            let call = &calls[*other];
+            *other == index || call.ret.is_none() && !leaves(&call.op)
+        };
+        let mut may = right && calls.len() > 120;
+        may &= calls[index].ret.is_none() && open.iter().flatten().all(stays);
+        let wrong = wrongly(&state, &calls[index].op).filter(|_| may);
+        let call = &mut calls[index];
+        if call.ret.is_some() {
+            (call.returned, open[thread]) = (Some(now), None);
+        } else if wrong.is_some() {
+            (call.ret, call.returned, open[thread], right) = (wrong, Some(now), None, false);
+        } else {
+            let mut after = state.clone();
+            let ret = object.apply(&mut after, &call.op);
+            if !object.silent(&call.op, &ret) {
+                (state, call.ret) = (after, Some(ret));
+            }
+        }
+    }
+    assert!(!right, "nothing went wrong");
+    for call in calls.iter_mut().filter(|call| call.returned.is_none()) {
+        call.ret = None;
+    }
+    History::new(calls).expect("a history")
+}
+
+/// Long histories of locks and channels in which one call goes wrong: so many calls show it.
+#[test]
+fn one_wrong_call_of_many_has_a_short_core() {
+    fn core<O: Object>(object: &O, history: &History<O::Op, O::Ret>) -> (usize, usize) {
+        let Verdict::Violated(core) = linearizable(object, history, 10_000_000) else {
+            panic!("it is violated");
+        };
+        assert!(core.minimal && contradicts(object, history, &core), "{core:?}");
+        println!("{object:?}: {} of {} calls", core.calls.len(), core.prefix);
+        (core.calls.len(), core.helpless.len())
+    }
+    let comes = |n: usize| n.is_multiple_of(2);
+    use mutex::Op::{Lock, Unlock};
+    let op = |who, n| if comes(n) { Lock(who) } else { Unlock(who) };
+    let double = |holder: &Option<u32>, op: &mutex::Op| {
+        (holder.is_some() && matches!(op, Lock(_))).then_some(mutex::Ret::Done)
+    };
+    assert_eq!(core(&Mutex, &contended(&Mutex, op, |op| matches!(op, Unlock(_)), double)), (2, 0));
+    use rw_lock::Op::{Leave, Read, Write};
+    let op = |who, n| match comes(n) {
+        true if who == 0 => Write(who),
+        true => Read(who),
+        false => Leave(who),
+    };
+    let beside = |inside: &rw_lock::Inside, op: &rw_lock::Op| {
+        let read = matches!(inside, rw_lock::Inside::Readers(readers) if !readers.is_empty());
+        (read && matches!(op, Write(_))).then_some(rw_lock::Ret::Done)
+    };
+    assert_eq!(core(&RwLock, &contended(&RwLock, op, |op| matches!(op, Leave(_)), beside)), (2, 0));
+    use semaphore::Op::{Acquire, Release};
+    let op = |_, n| if comes(n) { Acquire } else { Release };
+    let too_many = |free: &usize, op: &semaphore::Op| {
+        (*free == 0 && *op == Acquire).then_some(semaphore::Ret::Done)
+    };
+    let object = Semaphore { permits: 3 };
+    assert_eq!(core(&object, &contended(&object, op, |op| *op == Release, too_many)), (4, 0));
+    use channel::Op::{Receive, Send};
+    let op = |who, n| if who < 3 { Send(10 * n + who as usize) } else { Receive };
+    let object = Channel::new(3);
+    let second = |contents: &channel::Contents<usize>, op: &channel::Op<usize>| {
+        let mut contents = contents.clone();
+        let first = object.apply(&mut contents, &Receive);
+        let second = object.apply(&mut contents, &Receive);
+        (*op == Receive && first != second && !object.silent(op, &second)).then_some(second)
+    };
+    // Two sends, what came out too early, and perhaps somebody who still waits to receive.
+    let (bound, free) = core(&object, &contended(&object, op, |op| *op == Receive, second));
+    assert!(bound + free <= 4, "{bound} calls, and {free} that are free");
 }
 
 /// Clients that are always busy with a register, and never write a value twice.

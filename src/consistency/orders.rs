@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::linearizable::{Effort, judge_as_a_whole, judge_within};
 use super::memory::Given;
+use super::shrinking::{Erasure, erasures};
 use super::{Calls, Model, Ruling, Sequenced, Verdict, interleave, model_named, witness};
 use crate::history::{Call, History, Sync, SyncKind};
-use crate::object::{CasRegister, Deed, Kind, Kv, Object, Queue, Stack, cas_register, kv, pool};
+use crate::object::{
+    CasRegister, Channel, Deed, Kind, Kv, Mutex, Object, Queue, Semaphore, Stack, cas_register,
+    channel, kv, mutex, pool, semaphore,
+};
 
 /// Two drawers, each by itself, and a way to look at both or to empty both.
 #[derive(Clone, Debug)]
@@ -170,6 +174,8 @@ struct Balance {
     /// Calls of all cores, and of all histories that have one.
     core: usize,
     of: usize,
+    /// Values and visits that were erased from what holds.
+    erased: usize,
 }
 
 impl Balance {
@@ -204,6 +210,12 @@ fn sequences<O: Object>(object: &O, ops: &[O::Op], rounds: usize, seed: u64) {
             Sequenced::Order(order) => {
                 assert!(expected, "{round}: {calls:#?}");
                 witness::respects_sessions(object, &calls, &order).expect("a witness");
+                for Erasure { gone, freed } in erasures::<O, false>(object, &apart) {
+                    let bound = |call: &usize| !gone.contains(call) && !freed.contains(call);
+                    let rest: Vec<_> = all.iter().copied().filter(bound).collect();
+                    assert!(fits(&rest, &freed), "{round}: {gone:?} of {calls:#?}");
+                    balance.erased += 1;
+                }
                 balance.holds += 1;
             }
             Sequenced::Core { calls: core, helpless, minimal, part } => {
@@ -248,6 +260,17 @@ fn sequential_orders_agree_with_the_definition() {
     sequences(&Queue::default(), &[Put(1), Put(2), Put(3), Take, Take, Take], cases(600), 3);
     sequences(&Stack::default(), &[Put(1), Put(2), Put(3), Take, Take, Take], cases(600), 4);
     sequences(&Chest, &chest(), cases(600), 5);
+}
+
+#[test]
+fn sequential_orders_of_visits_agree_with_the_definition() {
+    use mutex::Op::{Lock, Unlock};
+    sequences(&Mutex, &[Lock(0), Unlock(0), Lock(1), Unlock(1)], cases(600), 8);
+    use semaphore::Op::{Acquire, Release};
+    sequences(&Semaphore { permits: 1 }, &[Acquire, Release], cases(600), 9);
+    use channel::Op::{Close, Receive, Send};
+    let ops = [Send(1), Send(2), Send(3), Receive, Receive, Receive, Close];
+    sequences(&Channel::new(1), &ops, cases(600), 10);
 }
 
 fn chest() -> Vec<Act> {

@@ -3,10 +3,11 @@
 //! consistency alike; for the latter a call that is set free leaves its session's order, too.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use super::search::{Fate, Limits};
 use crate::history::Call;
-use crate::object::Object;
+use crate::object::{Object, Visit};
 
 /// What a core may cost in any case; beside this, it may cost a few times what the verdict did.
 const EFFORT: u64 = 2_000_000;
@@ -16,15 +17,30 @@ const TRY: u64 = 100_000;
 
 /// A search for orders of some kind.
 pub trait Refute {
+    /// True if what returned before another call was made comes before it.
+    const REAL_TIME: bool;
+
     /// Whether calls with these fates have no order, if that is found out; and the steps it took.
     fn refutes(&mut self, fates: &[Fate], limits: Limits) -> (Option<bool>, u64);
+}
+
+/// Calls that are left out, with those that may owe them their answer; and calls of unknown answers
+/// that are set free, since without the others they may have none.
+#[derive(Clone, Debug)]
+pub struct Erasure {
+    /// These are left out.
+    pub gone: Vec<usize>,
+    /// These are set free.
+    pub freed: Vec<usize>,
 }
 
 /// A sound reduction.
 #[derive(Clone, Debug)]
 enum Reduction {
     /// These calls are left out.
-    Drop(Vec<usize>),
+    Erase(Erasure),
+    /// This call is left out.
+    Drop(usize),
     /// This call is set free.
     Free(usize),
 }
@@ -83,7 +99,16 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
     /// Makes all reductions that leave a contradiction.
     pub fn run(&mut self) {
         self.leave_one_part();
-        // Values go first: that is what makes the history short. Neighbours in time go together.
+        // These go first: that is what makes the history short.
+        self.reduce(self.erasures().into_iter().map(Reduction::Erase).collect());
+        let silent = self.left().into_iter().filter(|call| self.is_silent(*call));
+        self.reduce(silent.map(Reduction::Drop).collect());
+        self.reduce(self.core().0.into_iter().map(Reduction::Free).collect());
+    }
+
+    /// The calls about each value, and those of each visit, which can be left out. Neighbours in
+    /// time are neighbours here.
+    pub fn erasures(&self) -> Vec<Erasure> {
         let mut values: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for index in self.left() {
             let call = &self.calls[index];
@@ -92,12 +117,97 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
                 values.entry(value).or_default().push(index);
             }
         }
-        let mut values: Vec<Vec<usize>> = values.into_values().collect();
-        values.sort();
-        self.reduce(values.into_iter().map(Reduction::Drop).collect());
-        let silent = self.left().into_iter().filter(|call| self.is_silent(*call));
-        self.reduce(silent.map(|call| Reduction::Drop(vec![call])).collect());
-        self.reduce(self.core().0.into_iter().map(Reduction::Free).collect());
+        let values = values.into_values().map(|calls| match self.leave_nothing(&calls) {
+            true => (self.until(&calls), calls),
+            false => (u64::MAX, calls),
+        });
+        let mut erased: Vec<(u64, Vec<usize>)> = values.chain(self.visits()).collect();
+        erased.sort_by(|one, other| one.1.cmp(&other.1));
+        let (mut owing, mut unknown) = (self.left(), self.left());
+        owing.retain(|call| self.calls[*call].ret.is_some() && self.owes(*call));
+        unknown.retain(|call| self.calls[*call].ret.is_none() && self.owes(*call));
+        let erasure = |(until, mut gone): (u64, Vec<usize>)| {
+            let from = if S::REAL_TIME { self.calls[gone[0]].invoked } else { 0 };
+            let meets = |call: &&usize| {
+                let call = &self.calls[**call];
+                call.invoked <= until && call.returned >= Some(from)
+            };
+            let freed = unknown.iter().filter(meets).copied().collect();
+            gone.extend(owing.iter().filter(meets));
+            Erasure { gone, freed }
+        };
+        erased.into_iter().map(erasure).collect()
+    }
+
+    fn owes(&self, call: usize) -> bool {
+        let Call { op, ret, .. } = &self.calls[call];
+        self.is_bound(call) && self.object.owes(op, ret.as_ref())
+    }
+
+    /// Do these calls, by themselves, leave the object as it was?
+    fn leave_nothing(&self, calls: &[usize]) -> bool {
+        let (mut state, mut rest) = (self.object.init(), calls.to_vec());
+        loop {
+            let before = rest.len();
+            rest.retain(|call| {
+                let (mut after, Call { op, ret, .. }) = (state.clone(), &self.calls[*call]);
+                let is_legal = *ret == Some(self.object.apply(&mut after, op));
+                if is_legal {
+                    state = after;
+                }
+                !is_legal
+            });
+            if rest.is_empty() || rest.len() == before {
+                return rest.is_empty() && state == self.object.init();
+            }
+        }
+    }
+
+    /// When the last of these calls may have taken effect at the latest.
+    fn until(&self, calls: &[usize]) -> u64 {
+        let returns = |call: &usize| match S::REAL_TIME && self.is_bound(*call) {
+            true => self.calls[*call].returned,
+            false => None,
+        };
+        calls.iter().map(|call| returns(call).unwrap_or(u64::MAX)).max().unwrap_or(0)
+    }
+
+    /// The calls of each visit that may be erased, and until when it may have lasted. A visitor's
+    /// calls are taken apart where their order is known, that is, by process and session.
+    fn visits(&self) -> Vec<(u64, Vec<usize>)> {
+        let mut visitors: BTreeMap<_, Vec<(usize, bool)>> = BTreeMap::new();
+        for index in self.left() {
+            let Call { op, process, session, .. } = &self.calls[index];
+            let visit = self.object.visit(op).filter(|_| !self.is_silent(index));
+            if let Some(Visit { who, comes }) = visit {
+                visitors.entry((who, *process, *session)).or_default().push((index, comes));
+            }
+        }
+        let (mut visits, mut strange) = (Vec::new(), BTreeMap::<Option<u32>, u64>::new());
+        for ((who, ..), calls) in visitors {
+            let (mut inside, mut visit) = (0_usize, Vec::new());
+            for (n, &(index, comes)) in calls.iter().enumerate() {
+                let call = &self.calls[index];
+                let is_known = call.ret.is_some() && self.is_bound(index) || n + 1 == calls.len();
+                if !is_known || inside == 0 && !comes {
+                    // From here on, nobody knows who is inside.
+                    let since = strange.entry(who).or_insert(call.invoked);
+                    *since = call.invoked.min(*since);
+                    visit.clear();
+                    break;
+                }
+                visit.push(index);
+                inside = if comes { inside + 1 } else { inside - 1 };
+                if inside == 0 {
+                    visits.push((who, self.until(&visit), std::mem::take(&mut visit)));
+                }
+            }
+            visits.push((who, u64::MAX, visit));
+        }
+        visits.retain(|(who, until, calls)| {
+            !calls.is_empty() && strange.get(who).is_none_or(|since| until < since)
+        });
+        visits.into_iter().map(|(_, until, calls)| (until, calls)).collect()
     }
 
     /// If no call touches more than one part, there may be one that is contradictory by itself.
@@ -111,8 +221,8 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
         }
         for name in names {
             let others = left.iter().zip(&parts).filter(|(_, part)| *part != name);
-            let others = others.map(|(call, _)| *call).collect();
-            if self.attempt(&[Reduction::Drop(others)]) {
+            let others: Vec<_> = others.map(|(call, _)| Reduction::Drop(*call)).collect();
+            if self.attempt(&others) {
                 return;
             }
         }
@@ -148,10 +258,14 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
         }
         let mut fates = self.fates.clone();
         for reduction in run {
-            match reduction {
-                Reduction::Drop(calls) => calls.iter().for_each(|call| fates[*call] = Fate::Out),
-                Reduction::Free(call) if fates[*call] != Fate::Out => fates[*call] = Fate::Free,
-                Reduction::Free(_) => (),
+            let (gone, freed) = match reduction {
+                Reduction::Erase(Erasure { gone, freed }) => (&gone[..], &freed[..]),
+                Reduction::Drop(call) => (slice::from_ref(call), &[][..]),
+                Reduction::Free(call) => (&[][..], slice::from_ref(call)),
+            };
+            gone.iter().for_each(|call| fates[*call] = Fate::Out);
+            for call in freed {
+                fates[*call] = if fates[*call] == Fate::Out { Fate::Out } else { Fate::Free };
             }
         }
         let contradicts = self.refutes(&fates) == Some(true);
@@ -160,6 +274,23 @@ impl<'b, O: Object, S: Refute> Shrinking<'b, O, S> {
         }
         contradicts
     }
+}
+
+/// What may be erased from calls, for tests that hold it to the definitions.
+#[cfg(test)]
+pub fn erasures<O: Object, const REAL_TIME: bool>(
+    object: &O,
+    calls: &[Call<O::Op, O::Ret>],
+) -> Vec<Erasure> {
+    struct Nothing<const REAL_TIME: bool>;
+    impl<const REAL_TIME: bool> Refute for Nothing<REAL_TIME> {
+        const REAL_TIME: bool = REAL_TIME;
+
+        fn refutes(&mut self, _: &[Fate], _: Limits) -> (Option<bool>, u64) {
+            (None, 0)
+        }
+    }
+    Shrinking::new(object, calls, Nothing::<REAL_TIME>, 0).erasures()
 }
 
 #[cfg(test)]
@@ -171,6 +302,8 @@ mod tests {
     struct Tires(usize);
 
     impl Refute for Tires {
+        const REAL_TIME: bool = true;
+
         fn refutes(&mut self, fates: &[Fate], _: Limits) -> (Option<bool>, u64) {
             let left = fates.iter().filter(|fate| **fate != Fate::Out).count();
             let both = fates[..2].iter().all(|fate| *fate == Fate::Bound);

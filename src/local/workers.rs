@@ -9,8 +9,8 @@
 //!
 //! Guarantees that tasks begin in the order in which they were given, that a pinned task never
 //! migrates, and that a blocking call holds nobody up. Broken variants: no substitute is started,
-//! so when every worker is in a blocking call, nobody is left to end it; what came last begins
-//! first.
+//! so when every worker is in a blocking call, nobody is left to end it; a pinned task runs on
+//! whichever worker is free; what came last begins first.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -102,7 +102,18 @@ impl Workers {
     /// # Panics
     /// If there is no such worker.
     pub fn run_on(&self, worker: usize, task: impl FnOnce(&Worker) + Send + 'static) {
-        self.shared.state().pinned[worker].push_back(Box::new(task));
+        let mut state = self.shared.state();
+        if worker >= state.pinned.len() {
+            // The others go on, so nothing may panic under the lock.
+            drop(state);
+            panic!("there is no worker {worker}");
+        }
+        let tasks = match broken("workers/unpins") {
+            true => &mut state.tasks,
+            false => &mut state.pinned[worker],
+        };
+        tasks.push_back(Box::new(task));
+        drop(state);
         self.shared.changed.notify_all();
     }
 

@@ -93,4 +93,16 @@ impl<V: Value> Object for Channel<V> {
     fn silent(&self, _op: &Op<V>, ret: &Ret<V>) -> bool {
         matches!(ret, Ret::Full | Ret::Closed | Ret::Empty | Ret::End)
     }
+
+    fn about(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> Option<String> {
+        match (op, ret) {
+            (Op::Send(item), None | Some(Ret::Done)) => Some(format!("{item:?}")),
+            (Op::Receive, Some(Ret::Item(item))) => Some(format!("{item:?}")),
+            _ => None,
+        }
+    }
+
+    fn owes(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> bool {
+        ret.map_or(*op != Op::Close, |ret| *ret == Ret::Full)
+    }
 }

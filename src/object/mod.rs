@@ -38,6 +38,15 @@ use std::fmt::Debug;
 
 use crate::protocol::Value;
 
+/// A beginning or an end of a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Who visits; nothing if that is whoever calls.
+    pub who: Option<u32>,
+    /// True if the visitor comes, false if it leaves.
+    pub comes: bool,
+}
+
 /// A sequential object.
 pub trait Object: Clone + Debug + Send + Sync + 'static {
     /// What the object is between operations.
@@ -72,9 +81,24 @@ pub trait Object: Clone + Debug + Send + Sync + 'static {
     }
 
     /// The value that a call is about, such that erasing *all* calls about one value from a legal
-    /// order of calls leaves a legal order. Calls that name none must stay legal in that, too.
+    /// order of calls leaves a legal order. Calls that name none must stay legal in that, too,
+    /// unless they `owe` their answer.
     fn about(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> Option<String> {
         None
+    }
+
+    /// Whether an operation that is not refused begins or ends a visit, and whose. If nobody leaves
+    /// who hasn't come, then erasing a visitor's calls from a moment when it was outside to the
+    /// next such moment, or to the end, leaves a legal order, but for calls that `owe` their
+    /// answer.
+    fn visit(&self, _op: &Self::Op) -> Option<Visit> {
+        None
+    }
+
+    /// True for an answer that somebody's visit, or a value, may be the reason of: a refusal since
+    /// somebody is inside, or since there is no room. If the answer is not known: might it be one?
+    fn owes(&self, _op: &Self::Op, _ret: Option<&Self::Ret>) -> bool {
+        false
     }
 
     /// What kind of object each of its parts is. Whether a call is a deed of that kind is told by
@@ -115,6 +139,8 @@ mod tests {
                     assert_eq!(before, state, "{op:?} changes the state and said that it won't");
                     silent += 1;
                 }
+                let owes = object.owes(op, Some(&ret));
+                assert!(object.silent(op, &ret) || !owes, "{op:?} can't be left out");
                 walk.push((op.clone(), ret));
             }
             for part in walk.iter().map(|(op, _)| object.part(op)) {
@@ -123,7 +149,10 @@ mod tests {
             }
             for value in walk.iter().filter_map(|(op, ret)| object.about(op, Some(ret))) {
                 let value = Some(value);
-                let rest = walk.iter().filter(|(op, ret)| object.about(op, Some(ret)) != value);
+                let stays = |(op, ret): &&(O::Op, O::Ret)| {
+                    object.about(op, Some(ret)) != value && !object.owes(op, Some(ret))
+                };
+                let rest = walk.iter().filter(stays);
                 assert!(legal(object, rest), "{value:?} can't be erased: {walk:?}");
                 erased += 1;
             }

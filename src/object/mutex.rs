@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Object, Visit};
 
 /// A mutex that is free at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,5 +57,14 @@ impl Object for Mutex {
 
     fn silent(&self, _op: &Op, ret: &Ret) -> bool {
         *ret == Ret::Refused
+    }
+
+    fn visit(&self, op: &Op) -> Option<Visit> {
+        let (Op::Lock(who) | Op::Unlock(who)) = *op;
+        Some(Visit { who: Some(who), comes: matches!(op, Op::Lock(_)) })
+    }
+
+    fn owes(&self, op: &Op, ret: Option<&Ret>) -> bool {
+        matches!((op, ret), (Op::Lock(_), None | Some(Ret::Refused)))
     }
 }

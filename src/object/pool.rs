@@ -83,6 +83,10 @@ impl<T: Turn<V>, V: Value> Object for Pool<T, V> {
         }
     }
 
+    fn owes(&self, op: &Op<V>, ret: Option<&Ret<V>>) -> bool {
+        *op == Op::Take && ret.is_none()
+    }
+
     fn kind(&self) -> Kind {
         T::KIND
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Object, Visit};
 
 /// A lock with nobody inside at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,5 +75,14 @@ impl Object for RwLock {
 
     fn silent(&self, _op: &Op, ret: &Ret) -> bool {
         *ret == Ret::Refused
+    }
+
+    fn visit(&self, op: &Op) -> Option<Visit> {
+        let (Op::Read(who) | Op::Write(who) | Op::Leave(who)) = *op;
+        Some(Visit { who: Some(who), comes: !matches!(op, Op::Leave(_)) })
+    }
+
+    fn owes(&self, op: &Op, ret: Option<&Ret>) -> bool {
+        matches!((op, ret), (Op::Read(_) | Op::Write(_), None | Some(Ret::Refused)))
     }
 }

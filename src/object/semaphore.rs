@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Object, Visit};
 
 /// A semaphore that has all its permits at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,5 +57,13 @@ impl Object for Semaphore {
 
     fn silent(&self, _op: &Op, ret: &Ret) -> bool {
         *ret == Ret::Refused
+    }
+
+    fn visit(&self, op: &Op) -> Option<Visit> {
+        Some(Visit { who: None, comes: *op == Op::Acquire })
+    }
+
+    fn owes(&self, op: &Op, ret: Option<&Ret>) -> bool {
+        matches!((op, ret), (Op::Acquire, None | Some(Ret::Refused)))
     }
 }
