@@ -1,6 +1,7 @@
 //! The engines: thin loops over one world.
 
 pub mod actors;
+mod afresh;
 pub mod check;
 pub mod columns;
 pub mod compact;
