@@ -297,6 +297,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             peak_bytes: peak_bytes(),
             trace: words(&found.trace),
             cycle: found.cycle,
+            in_time: None,
         })
     }
 
