@@ -130,6 +130,20 @@ fn check_prints_what_the_design_promises() {
     assert_eq!((status, &report["verdict"]), (3, &Value::from("incomplete")));
 }
 
+/// A violation in a world without time says whether clocks that agree allow it; one that needs no
+/// timer, or whose world has ticks, has nothing to say.
+#[test]
+fn check_says_whether_it_happens_in_time() {
+    let (_, unfenced) = json(&["check", "lease-lock/unfenced", "--json"]);
+    assert!(unfenced["in_time"].is_object(), "{unfenced}");
+    let (_, no_timer) = json(&["check", "abd/no-write-back", "--json"]);
+    let (_, ticks) = json(&["check", "lease-lock/no-margin", "--json"]);
+    for report in [no_timer, ticks] {
+        assert_eq!(report["verdict"], "violated");
+        assert!(report.get("in_time").is_none(), "{report}");
+    }
+}
+
 /// The same seeds give the same bytes in two processes, and on one thread and on two.
 #[test]
 fn simulations_are_deterministic() {

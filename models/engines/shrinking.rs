@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use seedbed::engine::follow::follow;
 use seedbed::engine::shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable, shortest, shrink};
-use seedbed::engine::simulate;
+use seedbed::engine::simulate::{self, SimulateOptions};
+use seedbed::engine::trace::{TraceFile, VERSION};
+use seedbed::engine::{Engines, Runner};
 use seedbed::protocol::{Input, NodeId, Outbox};
+use seedbed::protocols::catalogue;
 use seedbed::world::{Faults, Numbers, Property, Setup};
 
 use crate::toys::{N0, N1, Toy, idle, listen, toys};
@@ -112,6 +115,45 @@ fn few_nodes_have_small_names() {
     let found = shrink(&one_hears, &large(), &trace, 2, options).expect("it breaks something");
     assert_eq!(words(&found), ["start", "p1#0 calls 0 at n1", "n0 gets 10 from n1"]);
     assert_eq!((found.after.processes, found.after.nodes), (2, 2));
+}
+
+/// The first run of a scenario's large world that fails.
+fn first_failure(scenario: &dyn Engines) -> TraceFile {
+    let how = SimulateOptions {
+        seeds: 0..2000,
+        jobs: 1,
+        until_failure: true,
+        lift: 0,
+        check_determinism: false,
+        progress: false,
+    };
+    let large = &scenario.card().large;
+    let report = scenario.simulate(large, Runner::Fast, &how).expect("it can be simulated");
+    let failure = report.violations.into_iter().next().expect("a seed fails");
+    TraceFile {
+        version: VERSION,
+        scenario: report.scenario,
+        from: format!("simulate, seed {}", failure.seed),
+        violation: None,
+        kept_by: None,
+        numbers: failure.numbers,
+        hosted: None,
+        trace: failure.trace,
+        cycle: None,
+    }
+}
+
+/// A write that loses to an earlier one is the ninth of its program: whatever is left out, those
+/// before it stay. A run of a smaller world has no such past.
+#[test]
+fn what_nothing_can_be_left_out_of_is_found_anew() {
+    let catalogue = catalogue();
+    let skewed = catalogue.get("gossip/skewed").expect("it is in the catalogue");
+    let file = first_failure(skewed);
+    let options = ShrinkOptions { states_max: 0, ..ShrinkOptions::default() };
+    let found = skewed.shrink(&file, options).expect("it breaks something");
+    assert!(found.before.calls > 10 && found.before.steps > 100, "{:?}", found.before);
+    assert!(found.after.calls <= 4 && found.after.steps <= 20, "{:?}", found.after);
 }
 
 #[test]

@@ -50,14 +50,28 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Run {
-    /// Which scenarios, as in `abd/*`; all if none is given
-    pub globs: Vec<String>,
+    #[command(flatten)]
+    pub many: Many,
     /// Which seeds, the end excluded
     #[arg(long, value_parser = seeds, default_value = "0..1000")]
     pub seeds: Range<u64>,
     /// How many seeds under each kind of fault alone, at the most
     #[arg(long, default_value = "200")]
     pub cell_seeds: u64,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        let many = Many { globs: Vec::new(), out: None, jobs: cores(), json: false };
+        Run { many, seeds: 0..1000, cell_seeds: 200 }
+    }
+}
+
+/// What a command is about that reports on many scenarios.
+#[derive(Debug, clap::Args)]
+pub struct Many {
+    /// Which scenarios, as in `abd/*`; all if none is given
+    pub globs: Vec<String>,
     /// Where reports go: `reports` for all scenarios, nowhere for some if it is not given
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -69,16 +83,10 @@ pub struct Run {
     pub json: bool,
 }
 
-impl Default for Run {
-    fn default() -> Self {
-        Run {
-            globs: Vec::new(),
-            seeds: 0..1000,
-            cell_seeds: 200,
-            out: None,
-            jobs: cores(),
-            json: false,
-        }
+impl Many {
+    /// Where reports go, if anywhere.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.out.clone().or_else(|| self.globs.is_empty().then(|| PathBuf::from("reports")))
     }
 }
 
@@ -245,20 +253,11 @@ pub struct Shrink {
 
 #[derive(Debug, clap::Args)]
 pub struct Cover {
-    /// Which scenarios, as in `abd/*`; all if none is given
-    pub globs: Vec<String>,
+    #[command(flatten)]
+    pub many: Many,
     /// How many seeds
     #[arg(long, default_value = "1000")]
     pub seeds: u64,
-    /// Where the table goes: `reports` for all scenarios, nowhere for some if it is not given
-    #[arg(long)]
-    pub out: Option<PathBuf>,
-    /// Threads
-    #[arg(long, default_value_t = cores(), value_parser = threads)]
-    pub jobs: usize,
-    /// One JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -307,7 +306,6 @@ fn guard(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), lock.to_owned()))
 }
 
-/// A range of seeds, `A..B`.
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=1024) => Ok(threads),
@@ -315,6 +313,7 @@ fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A range of seeds, `A..B`.
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let (first, end) = text.split_once("..").ok_or("a range of seeds is A..B, as in 0..100")?;
     let number =

@@ -1,6 +1,5 @@
 //! `seedbed cover`: how much of what the checker judges do seeds of the simulator meet?
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,9 +47,8 @@ enum Met {
 /// Measures the scenarios, and writes the table: of all of them into `reports`, of some only into
 /// a folder that is named.
 pub fn cover(catalogue: &Catalogue, options: &Cover) -> Status {
-    let scenarios = chosen(catalogue, &options.globs)?;
-    let out = options.out.clone();
-    let out = out.or_else(|| options.globs.is_empty().then(|| PathBuf::from("reports")));
+    let scenarios = chosen(catalogue, &options.many.globs)?;
+    let out = options.many.folder();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let work = || {
@@ -59,7 +57,7 @@ pub fn cover(catalogue: &Catalogue, options: &Cover) -> Status {
             found.lock().expect("nothing here panics").push((scenario.card().name, line));
         }
     };
-    std::thread::scope(|scope| (0..options.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| (0..options.many.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let mut found = found.into_inner().expect("no worker panics");
     found.sort_by_key(|(name, _)| scenarios.iter().position(|s| s.card().name == *name));
     let lines = found.into_iter().map(|(_, line)| line).collect::<Result<Vec<_>, _>>()?;
@@ -73,7 +71,7 @@ pub fn cover(catalogue: &Catalogue, options: &Cover) -> Status {
         let unwritable = |error| Bad(format!("{} can't be written: {error}", path.display()));
         replace_file(&path, &table).map_err(unwritable)?;
     }
-    if options.json {
+    if options.many.json {
         say!("{}", json!({ "seeds": options.seeds, "coverage": lines }));
     } else {
         say!("{}", table.trim_end());

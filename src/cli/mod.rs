@@ -28,6 +28,7 @@ use crate::consistency::judge;
 use crate::consistency::memory::Given;
 use crate::consistency::outputs::Outputs;
 use crate::engine::check::CheckOptions;
+use crate::engine::feasible::Feasibility;
 use crate::engine::progress;
 use crate::engine::simulate::SimulateOptions;
 use crate::engine::trace::{TraceFile, VERSION};
@@ -155,6 +156,7 @@ fn list(catalogue: &Catalogue, as_json: bool) -> Status {
                 "scenario": card.name, "protocol": protocol, "variant": variant,
                 "about": card.about, "checkable": scenario.checkable(), "small": card.small,
                 "large": card.large, "expected": expected(scenario),
+                "properties": scenario.properties(&card.small),
             })
         });
         say!("{}", json!({ "scenarios": rows.collect::<Vec<_>>() }));
@@ -188,18 +190,34 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
             fingerprints: options.fingerprints,
             progress: !options.json,
         };
-        let report = scenario.check(&numbers, how)?;
+        let mut report = scenario.check(&numbers, how)?;
         let violation = report.property.clone().zip(report.reason.clone());
-        if let (Some(path), Some((property, reason))) = (&options.save, violation) {
+        if let Some((property, reason)) = violation {
             let violation = Violation { property, reason };
             let numbers = &report.numbers;
             let file = trace_file(scenario, "check", numbers, Some(violation), &report.trace);
-            save(path, &TraceFile { cycle: report.cycle, ..file })?;
+            let file = TraceFile { cycle: report.cycle, ..file };
+            report.in_time = in_time(scenario, &file);
+            if let Some(path) = &options.save {
+                save(path, &file)?;
+            }
         }
         reports.push(report);
     }
     print(&reports, options.json);
     Ok(worst(reports.iter().map(|report| report.agreement)))
+}
+
+/// Whether a violation in whose world timers fire at any moment can happen where clocks keep to
+/// the scenario's drift; `replay --within` asks for other bounds.
+fn in_time(scenario: &dyn Engines, file: &TraceFile) -> Option<Feasibility> {
+    let fires = file.trace.iter().any(|step| step.contains("'s timer "));
+    if file.numbers.clocks != Clocks::Asynchronous || !fires || file.cycle.is_some() {
+        return None;
+    }
+    let bounds = Numbers { clocks: Clocks::Bounded, ..file.numbers.clone() };
+    let bounds = scenario.fitted(&bounds).ok()?;
+    scenario.feasible(file, &bounds).ok()
 }
 
 fn simulate(catalogue: &Catalogue, options: &Simulate) -> Status {

@@ -1,6 +1,6 @@
 //! The main job: every scenario is checked and simulated, and what it guarantees is written down.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
@@ -34,9 +34,8 @@ const CELL_STATES_MAX: usize = 1_000_000;
 /// Checks and simulates the scenarios; writes `guarantees.json`, `.md` and `.html`: of all of them
 /// into `reports`, of some only into a folder that is named.
 pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
-    let scenarios = chosen(catalogue, &options.globs)?;
-    let all = options.globs.is_empty();
-    let out = options.out.clone().or_else(|| all.then(|| PathBuf::from("reports")));
+    let scenarios = chosen(catalogue, &options.many.globs)?;
+    let out = options.many.folder();
     if let Some(out) = &out {
         // Better now than after minutes of work.
         std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
@@ -49,7 +48,7 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
             eprintln!("seedbed: it was interrupted; no report is written");
             return Ok(Agreement::Undecided.status());
         }
-        if !options.json {
+        if !options.many.json {
             say!("{line}");
         }
         let states = line.checked.as_ref().and_then(|checked| checked.states);
@@ -61,7 +60,7 @@ pub fn run(catalogue: &Catalogue, options: &Run) -> Status {
     if let Some(out) = &out {
         write(out, &found, &page::page(catalogue, &found.matrix))?;
     }
-    if options.json {
+    if options.many.json {
         say!("{}", json!(found));
     } else {
         let good = lines.iter().filter(|line| line.agreement == Agreement::AsExpected).count();
@@ -104,7 +103,7 @@ fn cells(scenario: &dyn Engines, states: Option<usize>, options: &Run) -> Vec<(F
         done
     };
     let mut cells: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..options.many.jobs.max(1)).map(|_| scope.spawn(work)).collect();
         let joined = workers.into_iter().map(|worker| worker.join());
         joined.flat_map(|done| done.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
     });
@@ -133,7 +132,7 @@ pub fn chosen<'a>(catalogue: &'a Catalogue, globs: &[String]) -> Result<Vec<&'a 
 
 fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
     let card = scenario.card();
-    let progress = !options.json;
+    let progress = !options.many.json;
     let check = if scenario.checkable() {
         let how =
             CheckOptions { states_max: Some(STATES_MAX), progress, ..CheckOptions::default() };
@@ -150,7 +149,7 @@ fn one(scenario: &dyn Engines, options: &Run) -> Result<Guarantee, Bad> {
     };
     let how = SimulateOptions {
         seeds: options.seeds.clone(),
-        jobs: options.jobs,
+        jobs: options.many.jobs,
         until_failure: false,
         lift: if scenario.checkable() { LIFTED } else { 0 },
         check_determinism: false,

@@ -1,6 +1,7 @@
 //! The engines: thin loops over one world.
 
 pub mod actors;
+mod afresh;
 pub mod check;
 pub mod columns;
 pub mod compact;
@@ -297,6 +298,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             peak_bytes: peak_bytes(),
             trace: words(&found.trace),
             cycle: found.cycle,
+            in_time: None,
         })
     }
 

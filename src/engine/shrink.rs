@@ -5,8 +5,11 @@
 //! leniently in the world, so it is a run of the protocol or it is nothing, and it counts if it
 //! breaks the same property first and is smaller: fewer faults, then calls, processes, nodes,
 //! steps, ticks. What is left can't be made smaller by leaving out any one step, nor by giving its
-//! nodes and programs other names, so that it is one of a world that has few of them. For small
-//! worlds the checker then finds a shortest run with the same numbers, which nothing can beat.
+//! nodes and programs other names, so that it is one of a world that has few of them. It may still
+//! be long, since programs make their calls in order, and what goes wrong in the tenth needs nine
+//! others: so fresh seeds of smaller worlds are tried, the smallest first, and what fails there is
+//! shrunk in the same way. For small worlds the checker then finds a shortest run with the same
+//! numbers, which nothing can beat.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,6 +20,7 @@ use serde::Serialize;
 use crate::protocol::Checkable;
 use crate::world::{Action, Faults, Happening, Numbers, Setup, World};
 
+use super::afresh;
 use super::check::{self, CheckOptions, Verdict};
 use super::follow;
 use super::lift::at_scale_one;
@@ -40,7 +44,7 @@ const RENAMINGS_MAX: usize = 200;
 /// How hard to try.
 #[derive(Clone, Copy, Debug)]
 pub struct ShrinkOptions {
-    /// How many steps all candidates together may take.
+    /// How many steps all candidates together may take, and how many events fresh seeds.
     pub steps_max: u64,
     /// How many states the checker may generate to find a shortest run; 0 leaves it out.
     pub states_max: usize,
@@ -48,7 +52,7 @@ pub struct ShrinkOptions {
 
 impl Default for ShrinkOptions {
     fn default() -> Self {
-        ShrinkOptions { steps_max: 400_000, states_max: 400_000 }
+        ShrinkOptions { steps_max: 1_000_000, states_max: 400_000 }
     }
 }
 
@@ -63,7 +67,7 @@ pub struct Size {
     pub processes: u32,
     /// Nodes.
     pub nodes: u32,
-    /// Steps, the start left out.
+    /// Steps, the start left out; a unit of time that passes is one, as it is for the checker.
     pub steps: usize,
     /// Ticks that pass, and how far chance and clocks go beyond the least.
     pub numbers: u64,
@@ -73,6 +77,11 @@ impl Size {
     /// The size of a run of a world with these numbers.
     pub fn of<P: Checkable>(numbers: &Numbers, actions: &[Action<P>]) -> Size {
         let count = |wanted: fn(&Action<P>) -> bool| actions.iter().filter(|a| wanted(a)).count();
+        let steps = actions.iter().map(|action| match action.did {
+            Happening::Start => 0,
+            Happening::Tick(ticks) => ticks.div_ceil(numbers.scale.max(1)) as usize,
+            _ => 1,
+        });
         let ticks = actions.iter().map(|action| match action.did {
             Happening::Tick(ticks) => ticks,
             Happening::Jump(_, by) => by.unsigned_abs(),
@@ -83,7 +92,7 @@ impl Size {
             calls: count(|action| matches!(action.did, Happening::Call(..))),
             processes: numbers.clients,
             nodes: numbers.nodes,
-            steps: actions.len().saturating_sub(1),
+            steps: steps.sum(),
             numbers: ticks.map(u64::from).sum::<u64>() + assumptions(numbers),
         }
     }
@@ -155,22 +164,14 @@ pub fn shrink<P: Checkable>(
     }
     let violation = violation.ok_or(Unshrinkable::NothingBroken)?;
     let before = Size::of(numbers, &actions);
-    let mut shrinker = Shrinker {
-        build,
-        nodes_min,
-        property: violation.property.clone(),
-        examiner: Examiner::new(&setup),
-        setup,
-        worlds: Vec::new(),
-        best: Broken { numbers: numbers.clone(), actions, violation },
-        tried: 0,
-        steps_left: options.steps_max,
-    };
+    let broken = Broken { numbers: numbers.clone(), actions, violation };
+    let mut shrinker = Shrinker::of(build, nodes_min, broken, options.steps_max);
     shrinker.shrink();
-    let best = shrinker.best;
-    let after = Size::of(&best.numbers, &best.actions);
-    let (tried, gave_up) = (shrinker.tried, shrinker.steps_left == 0);
-    Ok(Shrunk { smallest: best, before, after, tried, gave_up })
+    let gave_up = shrinker.steps_left == 0;
+    shrinker.afresh(numbers.scale, options.steps_max);
+    shrinker.ticks_apart();
+    let after = shrinker.size();
+    Ok(Shrunk { smallest: shrinker.best, before, after, tried: shrinker.tried, gave_up })
 }
 
 /// A shortest run that breaks the same property in the same world, by the checker; `None` if the
@@ -226,7 +227,31 @@ struct Followed<P: Checkable> {
     violation: Violation,
 }
 
-impl<P: Checkable> Shrinker<'_, P> {
+impl<'a, P: Checkable> Shrinker<'a, P> {
+    fn of(
+        build: &'a dyn Fn(&Numbers) -> Arc<Setup<P>>,
+        nodes_min: u32,
+        best: Broken<P>,
+        steps_left: u64,
+    ) -> Self {
+        let setup = build(&best.numbers);
+        Shrinker {
+            build,
+            nodes_min,
+            property: best.violation.property.clone(),
+            examiner: Examiner::new(&setup),
+            setup,
+            worlds: Vec::new(),
+            best,
+            tried: 0,
+            steps_left,
+        }
+    }
+
+    fn size(&self) -> Size {
+        Size::of(&self.best.numbers, &self.best.actions)
+    }
+
     fn shrink(&mut self) {
         self.cut_to_the_violation();
         self.coarser_time();
@@ -234,15 +259,62 @@ impl<P: Checkable> Shrinker<'_, P> {
         self.leave_out(|action| !action.is_fault() && !is_call(action), COARSE);
         self.leave_out(|_| true, COARSE);
         loop {
-            let before = Size::of(&self.best.numbers, &self.best.actions);
+            let before = self.size();
             self.smaller_world();
             self.leave_out(Action::is_fault, usize::MAX);
             self.leave_out(is_call, usize::MAX);
             self.leave_out(|_| true, usize::MAX);
             self.smaller_values();
             self.fewer_names();
-            if self.steps_left == 0 || Size::of(&self.best.numbers, &self.best.actions) == before {
+            if self.steps_left == 0 || self.size() == before {
                 return;
+            }
+        }
+    }
+
+    /// Fresh seeds of smaller worlds, with ticks as fine as they were.
+    fn afresh(&mut self, scale: u32, events_left: u64) {
+        let mut fresh = afresh::Fresh { seed: 0, events_left };
+        for _ in 0..afresh::ROUNDS {
+            self.elsewhere(scale, &mut fresh);
+        }
+    }
+
+    /// Runs a few seeds of each smaller world. What fails and shrinks to less than what there is
+    /// takes its place; the worlds of the next round are smaller still.
+    fn elsewhere(&mut self, scale: u32, fresh: &mut afresh::Fresh) {
+        for world in afresh::smaller_worlds(&self.best.numbers, &self.size(), self.nodes_min) {
+            let world = Numbers { scale, ..world };
+            for _ in 0..afresh::SEEDS {
+                if fresh.events_left == 0 {
+                    return;
+                }
+                self.tried += 1;
+                let Some(run) = fresh.run(self.build, &world, &self.property) else { continue };
+                let mut other = Shrinker::of(self.build, self.nodes_min, run, fresh.events_left);
+                other.shrink();
+                self.tried += other.tried;
+                fresh.events_left = other.steps_left;
+                // A run that can't be followed to where it breaks the property has no worlds.
+                if !other.worlds.is_empty() && other.size() < self.size() {
+                    *self = Shrinker { tried: self.tried, steps_left: self.steps_left, ..other };
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The same run with a step for each tick, as the checker's have it.
+    fn ticks_apart(&mut self) {
+        let apart = |action: &Action<P>| match action.did {
+            Happening::Tick(ticks) => vec![Happening::Tick(1).into(); ticks as usize],
+            _ => vec![action.clone()],
+        };
+        if self.best.numbers.scale == 1 {
+            let run: Vec<_> = self.best.actions.iter().flat_map(apart).collect();
+            self.steps_left += run.len() as u64;
+            if let Some(followed) = self.follow(&self.setup.clone(), &run, 0) {
+                self.accept(followed);
             }
         }
     }
@@ -294,7 +366,7 @@ impl<P: Checkable> Shrinker<'_, P> {
     }
 
     fn is_smaller(&self, numbers: &Numbers, actions: &[Action<P>]) -> bool {
-        Size::of(numbers, actions) < Size::of(&self.best.numbers, &self.best.actions)
+        Size::of(numbers, actions) < self.size()
     }
 
     /// Follows a trace leniently to where it breaks the property; its first `shared` actions are
@@ -393,7 +465,7 @@ impl<P: Checkable> Shrinker<'_, P> {
     fn follow_in(&mut self, numbers: &Numbers, wanted: &[Action<P>]) -> bool {
         let setup = (self.build)(numbers);
         let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
-        let before = Size::of(&self.best.numbers, &self.best.actions);
+        let before = self.size();
         match self.follow(&setup, wanted, 0) {
             Some(followed) if Size::of(numbers, &followed.actions) <= before => {
                 self.setup = setup;

@@ -1,5 +1,6 @@
 //! What the main job found: a line for each scenario, byte-stable, as text and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -63,6 +64,10 @@ pub struct SimulatedLine {
     pub failed: usize,
     /// The first seed that did.
     pub first_failing_seed: Option<u64>,
+    /// In how many runs each property was the first to break: a variant that is there to break one
+    /// may break others, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub broken: BTreeMap<String, usize>,
     /// Runs whose faults changed how some call ended.
     pub changed_by_faults: u64,
     /// A digest over all logs.
@@ -96,6 +101,7 @@ impl Guarantee {
                 seeds: simulate.seeds.clone(),
                 failed: simulate.violations.len(),
                 first_failing_seed: simulate.violations.first().map(|failure| failure.seed),
+                broken: broken_first(simulate),
                 changed_by_faults: simulate.changed_by_faults,
                 digest: simulate.digest.clone(),
                 begin,
@@ -103,6 +109,15 @@ impl Guarantee {
             agreement,
         }
     }
+}
+
+/// In how many runs each property was the first to break.
+fn broken_first(simulate: &SimulateReport) -> BTreeMap<String, usize> {
+    let mut broken = BTreeMap::new();
+    for failure in &simulate.violations {
+        *broken.entry(failure.property.clone()).or_default() += 1;
+    }
+    broken
 }
 
 impl CheckedLine {
@@ -198,7 +213,9 @@ fn table(lines: &[Guarantee]) -> String {
         let simulated = &line.simulated;
         let runs = match simulated.first_failing_seed {
             None => format!("survives {}", simulated.seeds),
-            Some(_) => format!("{} of {} fail", simulated.failed, simulated.seeds),
+            Some(_) => {
+                format!("{} of {} fail{}", simulated.failed, simulated.seeds, simulated.kinds())
+            }
         };
         let mattered = simulated.changed_by_faults;
         text += &format!(
@@ -207,6 +224,15 @@ fn table(lines: &[Guarantee]) -> String {
         );
     }
     text
+}
+
+impl SimulatedLine {
+    /// Which properties break, where it is more than one.
+    fn kinds(&self) -> String {
+        let each = self.broken.iter().map(|(property, runs)| format!("“{property}” in {runs}"));
+        let each: Vec<_> = each.collect();
+        if each.len() > 1 { format!(": {}", each.join(", ")) } else { String::new() }
+    }
 }
 
 impl CheckedLine {

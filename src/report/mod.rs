@@ -17,6 +17,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::feasible::Feasibility;
 use crate::engine::verify::Violation;
 use crate::world::{Expect, Numbers};
 
@@ -82,6 +83,10 @@ pub struct CheckReport {
     pub trace: Vec<String>,
     /// After how many of its steps the trace begins to go round for ever, if it does.
     pub cycle: Option<usize>,
+    /// Where timers may fire at any moment: whether it can happen with clocks that keep to the
+    /// scenario's drift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_time: Option<Feasibility>,
 }
 
 impl CheckReport {
@@ -240,6 +245,10 @@ impl std::fmt::Display for CheckReport {
         }
         for mark in &self.missing_marks {
             writeln!(f, "  never reached: {mark}")?;
+        }
+        if let Some(in_time) = &self.in_time {
+            let drift = self.numbers.drift;
+            writeln!(f, "  with clocks that are off by {drift} at most it is {in_time}")?;
         }
         let (states, transitions, depth) = (self.states, self.transitions, self.depth);
         write!(

@@ -15,11 +15,9 @@
 //!
 //! `paxos/yardstick` is a configuration of this text in which clients never ask again, nothing
 //! fails and calls are eager: it must have exactly the published counts. The broken variants are
-//! real bugs: a proposer that counts a promise for its older ballot, an acceptor that forgets when
-//! it crashes, and a proposer that keeps to its own value. Seeds meet the first about once in three
-//! thousand runs, whatever clients, patience and faults are: a promise must stay under way while
-//! its sender helps to choose another value, and then outrun the news of that choice to both. The
-//! checker meets it in twelve steps.
+//! real bugs: a proposer that does not look which ballot a promise was given to, and goes on in the
+//! ballot that its acceptor follows, be it another's; an acceptor that forgets when it crashes; and
+//! a proposer that keeps to its own value.
 
 use serde::{Deserialize, Serialize};
 
@@ -388,7 +386,7 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         ),
         (
             "paxos/stale-promise",
-            "Counts a promise for an older ballot: two values are chosen.",
+            "Counts promises of other ballots: two values are chosen.",
             (Config { rules: stale, ..again }, &calm, broken),
         ),
     ];

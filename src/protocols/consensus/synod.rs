@@ -23,7 +23,7 @@ pub struct Rules {
     pub servers: u8,
     /// Whether a server that knows the decision tells it to a proposer that does not.
     pub teaches: bool,
-    /// Broken: a promise for an older ballot counts for the present one.
+    /// Broken: a promise counts for the present ballot, whichever ballot it was given to.
     pub stale_promise: bool,
     /// Broken: a proposer keeps to its own value, whatever has been accepted.
     pub ignores_accepted: bool,
@@ -185,7 +185,7 @@ impl<V: Value> Synod<V> {
         vote: Option<Vote<V>>,
     ) -> Answer<V> {
         let present = self.acceptor.ballot;
-        let current = ballot == present || (rules.stale_promise && present.proposer == me);
+        let current = ballot == present || rules.stale_promise;
         let Some(proposer) = self.proposer.as_mut().filter(|_| current) else {
             return Answer::Silence;
         };

@@ -29,7 +29,9 @@
 //! promises and does not wait. In `no-epoch` a slave that has answered the monitor still takes and
 //! acknowledges an earlier master's log. `promote-behind` promotes the least advanced slave that
 //! answered. In `no-sync` replicas acknowledge what is not on disk yet, in the world of `crashes`,
-//! where a crash takes it from them. Each loses acknowledged writes.
+//! where a crash takes it from them. Each loses acknowledged writes. In `monitor-forgets` it is the
+//! monitor that speaks of what is not on disk yet: after a crash it appoints another master for the
+//! same epoch.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +76,8 @@ pub struct Config {
     pub promotes_most_advanced: bool,
     /// Whether replicas make their logs durable before they speak of them.
     pub syncs: bool,
+    /// Whether the monitor makes its decisions durable before it speaks of them.
+    pub monitor_syncs: bool,
 }
 
 /// The number of a master's reign.
@@ -233,7 +237,7 @@ impl Monitor {
         let members = NodeId::all(cfg.founders).filter(|node| *node != MONITOR).collect();
         let reign = Reign { epoch: 1, master: Some(NodeId(1)), members };
         let monitor = Monitor { reign, answers: BTreeMap::new() };
-        monitor.keep(out);
+        monitor.keep(cfg, out);
         monitor.watch(cfg, out);
         monitor
     }
@@ -257,7 +261,7 @@ impl Monitor {
                 self.reign.epoch += 1;
                 self.reign.master = None;
                 self.answers.clear();
-                self.keep(out);
+                self.keep(cfg, out);
                 self.watch(cfg, out);
                 self.ask(self.reign.members.iter().copied(), out);
             }
@@ -269,7 +273,7 @@ impl Monitor {
             }
             Input::Recv(from, Msg::Hello) => {
                 if self.reign.members.insert(from) {
-                    self.keep(out);
+                    self.keep(cfg, out);
                 }
                 match self.reign.master {
                     Some(master) => self.appoint(master, out),
@@ -294,7 +298,7 @@ impl Monitor {
         let master = *promoted.expect("somebody has answered").0;
         self.reign.master = Some(master);
         self.answers.clear();
-        self.keep(out);
+        self.keep(cfg, out);
         self.appoint(master, out);
     }
 
@@ -312,9 +316,11 @@ impl Monitor {
         }
     }
 
-    fn keep(&self, out: &mut Outbox<MasterSlave>) {
+    fn keep(&self, cfg: &Config, out: &mut Outbox<MasterSlave>) {
         out.save(Disk::Monitor(self.reign.clone()));
-        out.sync();
+        if cfg.monitor_syncs {
+            out.sync();
+        }
     }
 }
 
@@ -601,6 +607,7 @@ fn setup(numbers: &Numbers, claim: Claim, expect: Expect, change: Change) -> Set
         checks_epoch: true,
         promotes_most_advanced: true,
         syncs: true,
+        monitor_syncs: true,
     };
     change(&mut config);
     let mut setup = Setup::new(config, numbers, script(numbers.calls, founders));
@@ -674,6 +681,12 @@ fn variants() -> Vec<Variant> {
             |config| {
                 config.syncs = false;
             },
+        ),
+        (
+            crashing(card("master-slave/monitor-forgets", "appoints what it may forget")),
+            Claim::Agreement,
+            Expect::Breaks("one master per epoch"),
+            |config| config.monitor_syncs = false,
         ),
     ]
 }
