@@ -72,7 +72,7 @@ fn main() {
     print!("{:22}", "");
     sizes().iter().for_each(|size| print!("{size:>12}          "));
     println!();
-    let mut worst: f64 = 0.0;
+    let (mut worst, mut aimed): (f64, Vec<&str>) = (0.0, Vec::new());
     for (name, system, lie) in [
         ("pram", System::Fifo, Lie::First),
         ("slow", System::Fifo, Lie::First),
@@ -103,12 +103,13 @@ fn main() {
             let seconds = row(name, system, lie);
             if AIMED.contains(&name) {
                 worst = worst.max(seconds);
+                aimed.push(name);
             }
         }
     }
     numbers();
     let met = if worst < AIM { "" } else { ", missed" };
-    println!("{}, {AIMED_AT} calls: {worst:.3} s at most, aim {AIM} s{met}", AIMED.join(", "));
+    println!("{AIMED_AT} calls, {}: {worst:.3} s at most, aim {AIM} s{met}", aimed.join(", "));
 }
 
 /// The sizes that were asked for.

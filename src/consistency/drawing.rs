@@ -44,10 +44,11 @@ pub fn svg<Op: Debug, Ret: Debug>(
     let all = shown.len();
     shown.truncate(MOST);
     shown.sort_unstable();
-    let told = reason.iter().map(|edge| in_words(edge, calls));
-    let told: Vec<String> = if reason.is_empty() { story.to_vec() } else { told.collect() };
-    let told = told.iter().take(REASONS).map(|why| shortened(why, REASON));
-    let reasons: Vec<String> = told.collect();
+    let told = reason.iter().take(REASONS).map(|edge| shortened(&in_words(edge, calls), REASON));
+    let mut reasons: Vec<String> = told.collect();
+    if reasons.is_empty() {
+        reasons = story.iter().take(REASONS).flat_map(|line| wrapped(line)).take(REASONS).collect();
+    }
     let stage = Stage::of(shown.iter().map(|call| &calls[*call]), &reasons);
     let mut out = stage.opening(words, all - shown.len());
     stage.lanes(&mut out);
@@ -259,6 +260,20 @@ fn text<Op: Debug, Ret: Debug>(call: &Call<Op, Ret>, free: bool) -> String {
     let ret = call.ret.as_ref().filter(|_| !free);
     let never = if free { ", or never" } else { "" };
     format!("{:?}{}{never}", call.op, ret.map_or(String::new(), |ret| format!(" → {ret:?}")))
+}
+
+/// A text in lines.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is one");
+        if last.chars().count() + word.chars().count() < REASON {
+            last.extend([word, " "]);
+        } else {
+            lines.push(shortened(word, REASON) + " ");
+        }
+    }
+    lines
 }
 
 /// A text, or its beginning if it is longer.

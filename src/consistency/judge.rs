@@ -386,7 +386,7 @@ fn find<O: Object>(
             for edge in &edges {
                 why = format!("{why}\n{}", reason::in_words(edge, history.calls()));
             }
-            let (words, story) = (format!("not {model}"), Vec::new());
+            let (words, story) = (format!("not {model}"), vec![why.clone()]);
             drawn = Some(Shown { words, core: core.clone(), edges, story });
             (Answer::Violated, why, core_calls(history, core))
         }

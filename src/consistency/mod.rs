@@ -17,6 +17,8 @@ pub mod drawing;
 mod entry;
 mod epochs;
 mod eventual;
+#[cfg(test)]
+mod fuzz;
 mod guarantee;
 mod interleave;
 pub mod judge;

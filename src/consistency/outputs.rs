@@ -33,7 +33,7 @@ pub struct Shown {
     pub core: Core,
     /// What must come before what among them.
     pub edges: Vec<Edge>,
-    /// Why, sentence by sentence, where the edges do not say it all.
+    /// Why, sentence by sentence.
     pub story: Vec<String>,
 }
 

@@ -372,3 +372,35 @@ fn confirms(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consistency::memory::Given;
+    use crate::history::{Call, History};
+    use crate::object::register::{Op, Register, Ret};
+
+    /// The second checker believes no order that is too stale, out of time or incomplete.
+    #[test]
+    fn a_wrong_order_is_refuted() {
+        let write = |value: u8, at: u64| Call::done(0, Op::Write(value), Some(Ret::Done), at, at);
+        let read = Call::done(1, Op::Read, Some(Ret::Value(1)), 5, 6);
+        let history = History::new(vec![write(1, 1), write(2, 3), read]).unwrap();
+        let memory = Memory::of(&Register { initial: 0 }, &history, &Given::default()).unwrap();
+        let (clock, allowed) = (Clock::default(), |lag, earlier| Allowed { earlier, lag });
+        let told = |order: &[usize], allowed: Allowed| {
+            confirms(&memory, &clock, &[order.to_vec()], allowed)
+        };
+        assert_eq!(told(&[0, 1, 2], allowed(1, 0)), Ok(()));
+        assert_eq!(told(&[0, 2, 1], allowed(0, 2)), Ok(()));
+        for (order, allowed, reason) in [
+            (&[0, 1, 2][..], allowed(0, 0), "access 2 is too stale"),
+            (&[0, 2, 1], allowed(0, 0), "access 1 comes after one that it precedes"),
+            (&[0, 2, 1], allowed(0, 1), "access 1 comes after one that it precedes"),
+            (&[0, 1], allowed(1, 0), "access 2 has no place"),
+            (&[0, 1, 1, 2], allowed(1, 0), "access 1 comes twice"),
+        ] {
+            assert_eq!(told(order, allowed).unwrap_err(), reason, "{order:?}");
+        }
+    }
+}
