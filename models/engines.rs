@@ -8,11 +8,13 @@ mod coverage;
 mod explaining;
 mod feasibility;
 mod lifting;
+mod order;
 mod promises;
 mod regressions;
 mod resting;
 mod shrinking;
 mod simulating;
+mod symmetry;
 
 use seedbed::protocol::{Input, NodeId, Outbox};
 use seedbed::world::{Clocks, CutKind, InFlight, Links, Numbers, Setup};

@@ -130,6 +130,26 @@ fn check_prints_what_the_design_promises() {
     assert_eq!((status, &report["verdict"]), (3, &Value::from("incomplete")));
 }
 
+#[test]
+fn a_reduction_says_for_what_its_states_stand() {
+    let believed =
+        |more: &[&str]| json(&[&["check", "lease-lock/believed", "--json"], more].concat());
+    let (_, full) = believed(&[]);
+    let (status, both) = believed(&["--reduce", "both"]);
+    assert_eq!((status, &both["verdict"]), (0, &Value::from("holds")));
+    assert!(both["states"].as_u64() < full["states"].as_u64(), "{both}");
+    for count in ["states", "transitions"] {
+        assert_eq!(both["reduction"][count], full[count], "{count}");
+    }
+    assert_eq!(full["reduction"], Value::Null);
+    let (_, alone) = json(&["check", "election/ranked", "--reduce", "symmetry", "--json"]);
+    let refused = alone["reduction"]["refused"][0].to_string();
+    assert!(refused.contains("nothing interchangeable"), "{refused}");
+    let stateright =
+        ["check", "election/ranked", "--engine", "stateright-bfs", "--reduce", "order"];
+    self::refused(&stateright, &["only the compact engine"]);
+}
+
 /// A violation in a world without time says whether clocks that agree allow it; one that needs no
 /// timer, or whose world has ticks, has nothing to say.
 #[test]

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::consistency::judge;
 use crate::engine::Runner;
 use crate::engine::check::Search;
+use crate::engine::reduce::Reduce;
 use crate::engine::shrink::ShrinkOptions;
 use crate::report::svg::Scale;
 
@@ -42,6 +43,8 @@ pub enum Command {
     Shrink(Shrink),
     /// How much of each small world seeds visit, and how many seeds each broken variant needs
     Cover(Cover),
+    /// What the checker's reductions save, and whether they find what a full search does
+    Reduce(Savings),
     /// Draws a trace, or writes it for other tools
     Export(Export),
     /// Judges a recorded history of a real system
@@ -146,6 +149,9 @@ pub struct Check {
     /// property holds
     #[arg(long)]
     pub fingerprints: bool,
+    /// Leaves out what follows from the rest, with the compact engine; verdicts stay the same
+    #[arg(long, value_enum, default_value_t)]
+    pub reduce: Reduce,
     /// Saves the trace of the violation
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
@@ -258,6 +264,21 @@ pub struct Cover {
     /// How many seeds
     #[arg(long, default_value = "1000")]
     pub seeds: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Savings {
+    /// Which scenarios, as in `abd/*`; all if none is given
+    pub globs: Vec<String>,
+    /// Where the table goes: `reports` for all scenarios, nowhere for some if it is not given
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Threads; the results don't depend on it
+    #[arg(long, default_value_t = cores(), value_parser = threads)]
+    pub threads: usize,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -11,6 +11,7 @@ macro_rules! say {
 mod args;
 mod cover;
 mod export;
+mod reduce;
 mod run;
 mod shrink;
 
@@ -27,9 +28,10 @@ use crate::catalogue::Catalogue;
 use crate::consistency::judge;
 use crate::consistency::memory::Given;
 use crate::consistency::outputs::Outputs;
-use crate::engine::check::CheckOptions;
+use crate::engine::check::{CheckOptions, Search};
 use crate::engine::feasible::Feasibility;
 use crate::engine::progress;
+use crate::engine::reduce::Reduce;
 use crate::engine::simulate::SimulateOptions;
 use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::verify::Violation;
@@ -70,6 +72,7 @@ pub fn main(catalogue: &Catalogue) -> ExitCode {
         Some(Command::Export(options)) => export::export(catalogue, &options),
         Some(Command::Shrink(options)) => shrink::shrink(catalogue, &options),
         Some(Command::Cover(options)) => cover::cover(catalogue, &options),
+        Some(Command::Reduce(options)) => reduce::reduce(catalogue, &options),
         Some(Command::Judge(options)) => judge(&options),
     };
     match status {
@@ -179,6 +182,9 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
     let scenarios = named(catalogue, &options.scenario)?;
     let alone = scenarios.len() == 1;
     may_save(options.save.as_deref(), alone)?;
+    if options.reduce != Reduce::None && options.engine != Search::Compact {
+        return Err(Bad("only the compact engine reduces what it searches".to_owned()));
+    }
     for scenario in scenarios.into_iter().filter(|scenario| alone || scenario.checkable()) {
         let numbers = with_settings(scenario, &scenario.card().small, &options.set)?;
         let how = CheckOptions {
@@ -188,7 +194,9 @@ fn check(catalogue: &Catalogue, options: &Check) -> Status {
             depth_max: options.max_depth,
             bytes_max: options.max_bytes,
             fingerprints: options.fingerprints,
+            reduce: options.reduce,
             progress: !options.json,
+            ..CheckOptions::default()
         };
         let mut report = scenario.check(&numbers, how)?;
         let violation = report.property.clone().zip(report.reason.clone());

@@ -18,6 +18,7 @@ use crate::report::svg;
 use crate::world::{Action, Setup, World};
 
 use super::progress::Progress;
+use super::reduce::{Flaw, Reduce, Reduction};
 use super::turning;
 use super::verify::{Examiner, Violation};
 
@@ -53,6 +54,10 @@ pub struct CheckOptions {
     /// Keeps states by 64-bit fingerprint, so that some may be lost, in the compact engine: then
     /// nothing is ever said to hold.
     pub fingerprints: bool,
+    /// What the compact engine may leave out.
+    pub reduce: Reduce,
+    /// A defect of what it leaves out, on purpose.
+    pub flaw: Flaw,
     /// Shows progress on standard error.
     pub progress: bool,
 }
@@ -66,6 +71,8 @@ impl Default for CheckOptions {
             depth_max: None,
             bytes_max: None,
             fingerprints: false,
+            reduce: Reduce::None,
+            flaw: Flaw::None,
             progress: false,
         }
     }
@@ -105,6 +112,8 @@ pub struct Checked<P: Checkable> {
     pub states: usize,
     /// Transitions, the initial state included.
     pub transitions: usize,
+    /// What was left out, if something was to be.
+    pub reduction: Option<Reduction>,
     /// The longest path that was needed to reach a state; the initial state's is 1.
     pub depth: usize,
     /// Distinct histories that were judged.
@@ -275,6 +284,7 @@ fn conclude<P: Checkable>(
         exhausted,
         states,
         transitions,
+        reduction: None,
         depth: checker.max_depth(),
         histories: model.examiner.histories(),
         seconds: begin.elapsed().as_secs_f64(),

@@ -15,6 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::check::CheckOptions;
+use super::compact::sleep::Seats;
 use super::compact::store::{Batch, Store};
 use super::compact::vector::hash_of;
 use super::progress::{self, Progress};
@@ -37,6 +38,11 @@ pub trait Step: Copy {
     fn is_suspect(self) -> bool {
         false
     }
+
+    /// What sleeps in the state after it, where steps may sleep.
+    fn asleep(self) -> Seats {
+        0
+    }
 }
 
 /// Nothing is known.
@@ -56,6 +62,11 @@ pub trait Worker: Send {
     /// Hands over the successors of the state at the beginning of a string of records, and returns
     /// where that state's record ends.
     fn expand(&mut self, records: &[u8], sink: &mut impl Sink<Self::Step>) -> usize;
+
+    /// Says what sleeps in the state that is expanded next, where steps may sleep.
+    fn let_sleep(&mut self, _: Seats) {
+        // A worker's steps need not sleep.
+    }
 
     /// Puts out the numbers of the properties that the state that was expanded last may decide.
     fn judge(&mut self, decides: impl FnMut(usize));
@@ -122,7 +133,11 @@ impl<S: Step> Sink<S> for Keep<'_> {
         let hash = hash_of(record);
         let shard = Store::shard_of(hash);
         let batch = &mut self.batches[shard];
-        batch.push(hash, record);
+        if self.levels.options.reduce.order() {
+            batch.push_asleep(hash, record, step.asleep());
+        } else {
+            batch.push(hash, record);
+        }
         self.met += 1;
         if batch.is_full() {
             self.levels.store.shard(shard).take(batch);
@@ -221,6 +236,8 @@ impl Levels {
         }
         let [.., begins, ends] = &self.ends[..] else { unreachable!("there is a level") };
         let bytes = ends.iter().sum::<usize>() - begins.iter().sum::<usize>();
+        let asleep = (0..self.store.shards()).map(|n| self.store.shard(n).take_asleep());
+        let asleep: Vec<_> = asleep.collect();
         let next = AtomicUsize::new(0);
         let work = |worker: &mut W| {
             let mut keep = Keep::new(self);
@@ -229,7 +246,8 @@ impl Levels {
                 if shard >= self.store.shards() {
                     return keep.finish();
                 }
-                self.expand_shard(worker, shard, (begins[shard], ends[shard]), &mut keep);
+                let records = (begins[shard], ends[shard]);
+                self.expand_shard(worker, (shard, &asleep[shard]), records, &mut keep);
             }
         };
         if workers.len() == 1 || bytes < SMALL_LEVEL {
@@ -250,7 +268,7 @@ impl Levels {
     fn expand_shard<W: Worker>(
         &self,
         worker: &mut W,
-        shard: usize,
+        (shard, asleep): (usize, &[Seats]),
         (from, to): (usize, usize),
         keep: &mut Keep<'_>,
     ) {
@@ -258,8 +276,9 @@ impl Levels {
             return;
         }
         let records = self.store.shard(shard).records(from, to).to_vec();
-        let mut begin = 0;
+        let (mut begin, mut asleep) = (0, asleep.iter());
         while begin < records.len() && !self.stop.load(Ordering::Relaxed) {
+            worker.let_sleep(asleep.next().copied().unwrap_or(0));
             let end = begin + worker.expand(&records[begin..], keep);
             let record = &records[begin..end];
             worker.judge(|property| keep.found.here.push((property, record.to_vec())));

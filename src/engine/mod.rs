@@ -13,6 +13,7 @@ mod levels;
 pub mod lift;
 pub mod progress;
 pub mod promised;
+pub mod reduce;
 pub mod regressions;
 mod rename;
 pub mod shrink;
@@ -289,6 +290,7 @@ impl<P: Checkable> Engines for Scenario<P> {
             exhausted: found.exhausted,
             states: found.states,
             transitions: found.transitions,
+            reduction: found.reduction,
             depth: found.depth,
             histories: found.histories,
             marks: found.marks,

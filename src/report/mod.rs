@@ -18,6 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::feasible::Feasibility;
+use crate::engine::reduce::Reduction;
 use crate::engine::verify::Violation;
 use crate::world::{Expect, Numbers};
 
@@ -63,6 +64,8 @@ pub struct CheckReport {
     pub states: usize,
     /// Transitions, the initial state included.
     pub transitions: usize,
+    /// What a reduction left out, if one was asked for.
+    pub reduction: Option<Reduction>,
     /// The longest path to a state; the initial state's is 1.
     pub depth: usize,
     /// Distinct histories that were judged.
@@ -245,6 +248,9 @@ impl std::fmt::Display for CheckReport {
         }
         for mark in &self.missing_marks {
             writeln!(f, "  never reached: {mark}")?;
+        }
+        if let Some(reduction) = &self.reduction {
+            writeln!(f, "{reduction}")?;
         }
         if let Some(in_time) = &self.in_time {
             let drift = self.numbers.drift;

@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::protocol::{CallId, Mark, NodeId, Outcome, Protocol};
 
+use super::Renaming;
+
 /// What a monitor may watch.
 #[derive(Debug)]
 pub enum Event<'a, P: Protocol> {
@@ -32,6 +34,11 @@ pub trait Monitor<P: Protocol>: Clone + Eq + Hash + Debug + Send + Sync + 'stati
     /// # Errors
     /// The way in which the property is broken.
     fn observe(&mut self, cfg: &P::Config, event: &Event<'_, P>) -> Result<(), String>;
+
+    /// The monitor under other names; as it stands it names nobody that could be renamed.
+    fn renamed(&self, _: &Renaming) -> Self {
+        self.clone()
+    }
 }
 
 /// A monitor whose type is forgotten, so that a world can hold any.
@@ -43,6 +50,8 @@ pub trait Watch<P: Protocol>: Debug + Send + Sync {
     fn watch(&mut self, cfg: &P::Config, event: &Event<'_, P>) -> Result<(), String>;
     /// A copy.
     fn copy(&self) -> Box<dyn Watch<P>>;
+    /// See [`Monitor::renamed`].
+    fn under(&self, by: &Renaming) -> Box<dyn Watch<P>>;
     /// Whether another monitor is of the same type and in the same state.
     fn same(&self, other: &dyn Watch<P>) -> bool;
     /// Feeds the state to a hasher.
@@ -58,6 +67,10 @@ impl<P: Protocol, M: Monitor<P>> Watch<P> for M {
 
     fn copy(&self) -> Box<dyn Watch<P>> {
         Box::new(self.clone())
+    }
+
+    fn under(&self, by: &Renaming) -> Box<dyn Watch<P>> {
+        Box::new(self.renamed(by))
     }
 
     fn same(&self, other: &dyn Watch<P>) -> bool {

@@ -8,7 +8,8 @@ use crate::protocol::{Checkable, NodeId, Protocol};
 
 use super::system::{Node, Program};
 use super::{
-    Cut, Faults, Flight, Interval, Part, Record, Seen, Setup, System, Waiting, Watch, World,
+    Cut, Faults, Flight, Interval, Part, Record, Renaming, Seen, Setup, Symmetry, System, Waiting,
+    Watch, World,
 };
 
 /// What a part of a world holds.
@@ -30,6 +31,25 @@ struct Calls<P: Protocol> {
     asked: Vec<Option<P::Op>>,
     patience: Vec<Option<Interval>>,
     history: Arc<Record<P>>,
+}
+
+impl<P: Protocol> Calls<P> {
+    fn renamed(&self, symmetry: &Symmetry<P>, by: &Renaming) -> Calls<P> {
+        let mut programs = self.programs.clone();
+        let (mut asked, mut patience) = (self.asked.clone(), self.patience.clone());
+        for (n, program) in self.programs.iter().enumerate() {
+            let other = by.program(n);
+            programs[other] = program.renamed(symmetry, by);
+            asked[other] = self.asked[n].as_ref().map(|op| (symmetry.op)(op, by));
+            patience[other] = self.patience[n];
+        }
+        let history = Arc::new(self.history.renamed(symmetry, by));
+        Calls { programs, asked, patience, history }
+    }
+}
+
+fn wordless(found: Option<&(&'static str, String)>) -> Option<(&'static str, String)> {
+    found.map(|(property, _)| (*property, String::new()))
 }
 
 struct Ghosts<P: Protocol> {
@@ -142,6 +162,47 @@ impl<P: Checkable> World<P> {
 }
 
 impl<P: Protocol> Content<P> {
+    /// The same under other names, without the words of what a monitor has found, which may hold
+    /// names.
+    ///
+    /// # Panics
+    /// If it is a partition that goes by the order of names.
+    pub fn renamed(&self, symmetry: &Symmetry<P>, by: &Renaming) -> Content<P>
+    where
+        P: Checkable,
+    {
+        Content(match &self.0 {
+            Held::Cut(cut) => {
+                let renamed = |cut| by.cut(cut).expect("the partition has an image");
+                Held::Cut(cut.map(renamed))
+            }
+            Held::Left(left) => Held::Left(left.clone()),
+            Held::Now(now) => Held::Now(*now),
+            Held::Calls(calls) => Held::Calls(calls.renamed(symmetry, by)),
+            Held::Ghosts(Ghosts { monitors, broken }) => {
+                let monitors = monitors.iter().map(|monitor| monitor.under(by)).collect();
+                Held::Ghosts(Ghosts { monitors, broken: wordless(broken.as_ref()) })
+            }
+            Held::Node(place) => {
+                let timers = place.timers.iter().map(|(node, timer, wait, length)| {
+                    (by.node(*node), (symmetry.timer)(timer, by), *wait, *length)
+                });
+                let mut timers: Vec<_> = timers.collect();
+                timers.sort_by(|one, other| one.1.cmp(&other.1));
+                let node = Arc::new(place.node.renamed(symmetry, by));
+                let pause = place.pause.map(|(node, wait)| (by.node(node), wait));
+                Held::Node(Place { node, timers, pause })
+            }
+        })
+    }
+
+    /// The same without the words of what a monitor has found, if these are the monitors.
+    pub fn wordless(&self) -> Option<Content<P>> {
+        let Held::Ghosts(Ghosts { monitors, broken }) = &self.0 else { return None };
+        let (monitors, broken) = (monitors.clone(), wordless(broken.as_ref()));
+        Some(Content(Held::Ghosts(Ghosts { monitors, broken })))
+    }
+
     /// The node, if this is one.
     pub fn node(&self) -> Option<&Node<P>> {
         match &self.0 {

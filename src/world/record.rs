@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::{CallId, NodeId, Outcome, ProcessId, Protocol};
 
+use super::{Renaming, Symmetry};
+
 /// What of the order of calls is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,6 +67,23 @@ impl<P: Protocol> Record<P> {
     /// All calls, by process and then in program order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry<P>> {
         self.calls.values().flatten()
+    }
+
+    /// The history under other names.
+    pub fn renamed(&self, symmetry: &Symmetry<P>, by: &Renaming) -> Record<P> {
+        let ret = |ret: &P::Ret| (symmetry.ret)(ret, by);
+        let entry = |entry: &Entry<P>| Entry {
+            call: by.call(entry.call),
+            node: by.node(entry.node),
+            op: (symmetry.op)(&entry.op, by),
+            ret: entry.ret.as_ref().map(ret),
+            items: entry.items.iter().map(ret).collect(),
+            ..*entry
+        };
+        let calls = self.calls.iter().map(|(process, calls)| {
+            (by.process(*process), calls.iter().map(entry).collect::<Vec<_>>())
+        });
+        Record { calls: calls.collect(), ..*self }
     }
 
     pub(super) fn called(&mut self, call: CallId, node: NodeId, op: &P::Op) {

@@ -13,7 +13,7 @@ use crate::history::{self, Call, History};
 use crate::object::Object;
 use crate::protocol::{NodeId, Outcome, ProcessId, Protocol};
 
-use super::{BadNumber, HistoryForm, Monitor, Numbers, Promise, Record, System, Watch};
+use super::{BadNumber, HistoryForm, Monitor, Numbers, Promise, Record, Symmetry, System, Watch};
 
 /// How links order messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -367,6 +367,8 @@ pub struct Setup<P: Protocol> {
     pub expect: Expect,
     /// With fewer nodes some part of the protocol has no place.
     pub nodes_min: u32,
+    /// Which nodes are interchangeable, if some are.
+    pub symmetry: Option<Symmetry<P>>,
 }
 
 impl<P: Protocol> Setup<P> {
@@ -391,6 +393,7 @@ impl<P: Protocol> Setup<P> {
             stopwatch: false,
             expect: Expect::Holds,
             nodes_min: 1,
+            symmetry: None,
         }
     }
 
@@ -468,6 +471,7 @@ impl<P: Protocol> Clone for Setup<P> {
             stopwatch: self.stopwatch,
             expect: self.expect,
             nodes_min: self.nodes_min,
+            symmetry: self.symmetry.clone(),
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::protocol::{
 
 use super::action::Torn;
 use super::record::by_fields;
-use super::{Cut, Event, Faults, InFlight, Part, Property, Record, Seen, Setup, Turn, Watch};
+use super::{
+    Cut, Event, Faults, InFlight, Part, Property, Record, Renaming, Seen, Setup, Symmetry, Turn,
+    Watch,
+};
 
 /// Where things go that have to wait. The checker keeps intervals, the simulator a queue.
 pub trait Pending<P: Protocol> {
@@ -69,6 +72,18 @@ pub struct Node<P: Protocol> {
 }
 
 impl<P: Protocol> Node<P> {
+    /// The node under other names.
+    pub fn renamed(&self, symmetry: &Symmetry<P>, by: &Renaming) -> Node<P> {
+        let disk = |disk: &P::Disk| (symmetry.disk)(disk, by);
+        Node {
+            status: self.status,
+            state: self.state.as_ref().map(|state| (symmetry.state)(state, by)),
+            durable: disk(&self.durable),
+            unsynced: self.unsynced.as_ref().map(disk),
+            offset: self.offset,
+        }
+    }
+
     /// What the disk would hold after a crash that loses the unsynced saves.
     pub fn durable(&self) -> &P::Disk {
         &self.durable
@@ -88,6 +103,23 @@ pub struct Program<P: Protocol> {
 }
 
 by_fields!(Program { process, made, open, last });
+
+impl<P: Protocol> Program<P> {
+    /// The program under other names.
+    pub fn renamed(&self, symmetry: &Symmetry<P>, by: &Renaming) -> Program<P> {
+        let outcome = |outcome: &Outcome<P::Ret>| match outcome {
+            Outcome::Ok(ret) => Outcome::Ok((symmetry.ret)(ret, by)),
+            Outcome::Failed => Outcome::Failed,
+            Outcome::Unknown => Outcome::Unknown,
+        };
+        Program {
+            process: by.process(self.process),
+            made: self.made,
+            open: self.open.map(|(call, node)| (by.call(call), by.node(node))),
+            last: self.last.as_ref().map(|(op, end)| ((symmetry.op)(op, by), outcome(end))),
+        }
+    }
+}
 
 /// Nodes, disks, processes, budgets, history and monitors.
 pub struct System<P: Protocol> {

@@ -5,10 +5,11 @@
 use std::collections::HashSet;
 
 use crate::protocol::{Checkable, NodeId};
-use crate::world::{Content, Part, Property, Setup};
+use crate::world::{Content, Part, Property, Setup, Symmetry, World};
 
 use super::super::verify::Examiner;
 use super::names::Names;
+use super::symmetry::images;
 use super::vector::Vector;
 
 /// What is known to be fine.
@@ -48,12 +49,18 @@ impl Judge {
         }
     }
 
-    /// Whether what a part holds may break a property by itself.
+    /// Whether what a part holds may break a property by itself, under any name.
     pub fn suspects_part<P: Checkable>(
-        examiner: &Examiner<P>,
+        (examiner, symmetry): (&Examiner<P>, Option<&Symmetry<P>>),
         part: Part,
         content: &Content<P>,
     ) -> bool {
+        let mut images = images(symmetry, part, content);
+        Judge::suspects(examiner, part, content)
+            || images.any(|(part, image)| Judge::suspects(examiner, part, &image))
+    }
+
+    fn suspects<P: Checkable>(examiner: &Examiner<P>, part: Part, content: &Content<P>) -> bool {
         match (part, content.node(), content.calls()) {
             (Part::Node(me), Some(node), _) => {
                 node.state.as_ref().is_some_and(|state| !examiner.is_fine_alone((me, state)))
@@ -69,7 +76,7 @@ impl Judge {
         &mut self,
         state: &Vector,
         changed: usize,
-        examiner: &Examiner<P>,
+        (examiner, symmetry): (&Examiner<P>, Option<&Symmetry<P>>),
         names: impl Fn(usize, u32) -> std::sync::Arc<Content<P>>,
     ) -> bool {
         if !self.has_pairs {
@@ -82,15 +89,14 @@ impl Judge {
             if known.has(name(one), name(two)) {
                 continue;
             }
+            let part = |node: usize| Part::Node(NodeId(node as u8));
             let (first, second) = (names(one, name(one)), names(two, name(two)));
-            let of = |node: usize| NodeId(node as u8);
-            let fine = match (first.node().and_then(|n| n.state.as_ref()), second.node()) {
-                (Some(ours), Some(theirs)) => theirs.state.as_ref().is_none_or(|theirs| {
-                    examiner.are_fine_together((of(one), ours), (of(two), theirs))
-                }),
-                _ => true,
-            };
-            if !fine {
+            let pair = ((part(one), &*first), (part(two), &*second));
+            let mut images =
+                images(symmetry, pair.0.0, pair.0.1).zip(images(symmetry, pair.1.0, pair.1.1));
+            if !are_fine(examiner, pair.0, pair.1)
+                || images.any(|(one, two)| !are_fine(examiner, (one.0, &one.1), (two.0, &two.1)))
+            {
                 return true;
             }
             known.add(name(one), name(two));
@@ -102,22 +108,46 @@ impl Judge {
     pub fn suspects_system<P: Checkable>(
         &mut self,
         state: &Vector,
-        examiner: &Examiner<P>,
+        (examiner, symmetry): (&Examiner<P>, Option<&Symmetry<P>>),
         names: &std::sync::RwLock<Names<P>>,
     ) -> bool {
         let names = || names.read().expect("no thread panics with names");
         if self.has_systems && !self.systems.contains(&*state.parts) {
             let world = names().world_of(&state.parts, &[]);
-            if examiner.system(&world.system).is_some() {
+            if under_any_name(symmetry, &world, |world| examiner.system(&world.system).is_some()) {
                 return true;
             }
             self.systems.insert(state.parts.clone().into());
         }
         self.has_settled && {
             let world = names().world_of(&state.parts, &state.flights);
-            examiner.at_rest(&world).is_some()
+            under_any_name(symmetry, &world, |world| examiner.at_rest(world).is_some())
         }
     }
+}
+
+/// Whether two nodes break nothing beside each other.
+fn are_fine<P: Checkable>(
+    examiner: &Examiner<P>,
+    (one, first): (Part, &Content<P>),
+    (two, second): (Part, &Content<P>),
+) -> bool {
+    let (Part::Node(one), Part::Node(two)) = (one, two) else { return true };
+    let state = |content| Content::node(content).and_then(|node| node.state.as_ref());
+    let (Some(ours), Some(theirs)) = (state(first), state(second)) else { return true };
+    examiner.are_fine_together((one, ours), (two, theirs))
+}
+
+/// Whether something is so of a world or of one of its images.
+fn under_any_name<P: Checkable>(
+    symmetry: Option<&Symmetry<P>>,
+    world: &World<P>,
+    is_so: impl Fn(&World<P>) -> bool,
+) -> bool {
+    let mut images = symmetry
+        .into_iter()
+        .flat_map(|symmetry| symmetry.renamings.iter().map(|by| world.renamed(symmetry, by)));
+    is_so(world) || images.any(|image| is_so(&image))
 }
 
 impl Pairs {

@@ -43,11 +43,17 @@ pub struct Sort {
     pub duty: u32,
     /// Which of the marks that promises are about it puts out, a bit for each.
     pub marks: u16,
+    /// Which seats sleep after it, where steps may sleep; of a step that is kept, none.
+    pub asleep: u64,
 }
 
 impl levels::Step for Sort {
     fn is_suspect(self) -> bool {
         self.suspect
+    }
+
+    fn asleep(self) -> u64 {
+        self.asleep
     }
 }
 
@@ -69,6 +75,8 @@ pub struct Span {
     pub first: u32,
     /// The one after the last.
     pub end: u32,
+    /// The parts beside the subject that the answer depends on, a bit each.
+    pub reads: u64,
 }
 
 /// Where the answers to a question are: 0 where it was never asked.
@@ -144,7 +152,7 @@ impl Memo {
     pub fn recall(&self, place: Place, state: &Vector) -> Known {
         if place >= ALWAYS {
             let first = place - ALWAYS;
-            return Known::Steps(Span { first, end: first + 1 });
+            return Known::Steps(Span { first, end: first + 1, reads: 0 });
         }
         let Some(answers) = (place as usize).checked_sub(2).map(|n| &self.answers[n]) else {
             return Known::Unknown;
@@ -170,7 +178,7 @@ impl Memo {
             let step = self.keep(change);
             self.steps.push(step);
         }
-        let span = Span { first, end: self.steps.len() as u32 };
+        let span = Span { first, end: self.steps.len() as u32, reads: bits(reads) };
         if place == 0 && reads.is_empty() && span.first == span.end {
             return (NOTHING, span);
         }
@@ -198,6 +206,11 @@ impl Memo {
             _ => self.passing = Some(first),
         }
         (n as u32 + 2, span)
+    }
+
+    /// Keeps the steps of the last answer after all, if it reads too much to be found again.
+    pub fn keep_passing(&mut self) {
+        self.passing = None;
     }
 
     /// Forgets the steps of an answer that reads too much to be kept.
@@ -283,6 +296,11 @@ impl Grid {
             self.nothing[at / 64] |= 1 << (at % 64);
         }
     }
+}
+
+/// Parts as a bit each; there are few where these are asked for.
+fn bits(parts: &[u8]) -> u64 {
+    parts.iter().fold(0, |bits, part| bits | 1 << (part % 64))
 }
 
 fn key_of(reads: &[u8], state: &Vector) -> Key {

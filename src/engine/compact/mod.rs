@@ -13,6 +13,10 @@
 //! counterexample do not depend on the number of threads: the counterexample is the first of the
 //! shortest, in the order in which the world lists its actions.
 //!
+//! A search may be told to leave out what follows from the rest: of states that differ only in
+//! interchangeable names all but one (`symmetry`), and of steps that don't touch each other all
+//! but one order (`sleep`). Nothing of that is on unless it is asked for.
+//!
 //! Interning components is SPIN's COLLAPSE (Holzmann, 1997); remembering local steps by what they
 //! read is LTSmin's transition cache, and Guerraoui and Yabandeh, "Model Checking a Networked
 //! System Without the Network" (2011), is the nearest published relative.
@@ -24,7 +28,9 @@ mod lasso;
 pub(super) mod memo;
 pub(super) mod names;
 mod search;
+pub(super) mod sleep;
 pub(super) mod store;
+mod symmetry;
 pub(super) mod vector;
 mod worker;
 

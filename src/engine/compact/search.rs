@@ -21,6 +21,10 @@ struct Search<'a, P: Checkable> {
     /// The marks that were put out, and the histories that were judged, in the levels that count.
     marks: BTreeSet<&'static str>,
     histories: usize,
+    /// The states and transitions for which those stand that count.
+    stood_for: (usize, usize),
+    /// The worlds that there are at the start.
+    starts: usize,
     /// Whether every state was met.
     exhausted: bool,
 }
@@ -28,7 +32,7 @@ struct Search<'a, P: Checkable> {
 /// Exhausts the world of a set-up, or says what stopped it.
 pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Checked<P> {
     let begin = Instant::now();
-    let shared = Shared::new(setup);
+    let shared = Shared::new(setup, options);
     let starts: Vec<_> = World::starts(setup).map(|(world, _)| world).collect();
     let marks = starts.iter().flat_map(|world| world.waiting.marks.iter());
     let records: Vec<_> = starts.iter().map(|world| shared.record_of(world)).collect();
@@ -38,6 +42,8 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
         workers: (0..options.threads.max(1)).map(|_| Worker::new(&shared)).collect(),
         marks: marks.map(|(_, mark)| mark.name).collect(),
         histories: 0,
+        stood_for: (0, records.len()),
+        starts: records.len(),
         exhausted: false,
     };
     let (verdict, goals) = search.run(records, options.fingerprints);
@@ -59,6 +65,7 @@ pub fn check<P: Checkable>(setup: &Arc<Setup<P>>, options: CheckOptions) -> Chec
         exhausted: search.exhausted,
         states: counts.states,
         transitions: counts.transitions,
+        reduction: shared.reduction(options.reduce, search.stood_for),
         depth: search.levels.depth(),
         histories: search.histories,
         seconds: begin.elapsed().as_secs_f64(),
@@ -114,6 +121,10 @@ impl<P: Checkable> Search<'_, P> {
     fn take_stock(&mut self) {
         self.marks.extend(self.workers.iter().flat_map(|worker| worker.marks.iter().copied()));
         self.histories = self.shared.examiner.histories();
+        self.stood_for = (0, self.starts);
+        for (states, transitions) in self.workers.iter().map(|worker| worker.stood_for) {
+            self.stood_for = (self.stood_for.0 + states, self.stood_for.1 + transitions);
+        }
         self.shared.names.write().expect("no thread panics with names").take_stock();
     }
 
@@ -133,10 +144,9 @@ impl<P: Checkable> Search<'_, P> {
     fn broken(&self, mut suspects: Vec<Vec<u8>>) -> HashSet<Vec<u8>> {
         suspects.sort_unstable();
         suspects.dedup();
-        let broken = |record: &Vec<u8>| {
-            self.shared.examiner.examine(&self.shared.world_of(record)).is_some()
-        };
-        suspects.into_iter().filter(broken).collect()
+        let broken = suspects.into_iter().filter(|record| self.shared.is_broken(record)).collect();
+        // No way leads there for sure where names are not interchangeable.
+        if self.shared.is_refuted() { HashSet::new() } else { broken }
     }
 
     /// The first of the shortest paths to one of these states, which are of the last level.

@@ -11,6 +11,8 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+use super::sleep::Seats;
+
 /// So many shards: enough that a level of the search is shared out evenly.
 const SHARDS: usize = 64;
 
@@ -28,6 +30,8 @@ pub struct Shard {
     gone: usize,
     records: Vec<u8>,
     states: usize,
+    /// Where the records of the next level begin, and what sleeps in those states.
+    asleep: Vec<(u32, Seats)>,
 }
 
 /// All states.
@@ -40,6 +44,8 @@ pub struct Store {
 pub struct Batch {
     records: Vec<u8>,
     heads: Vec<(u64, u32)>,
+    /// What sleeps in these states, where steps may sleep.
+    asleep: Vec<Seats>,
 }
 
 impl Store {
@@ -101,11 +107,30 @@ impl Shard {
     pub fn take(&mut self, batch: &mut Batch) {
         self.look_ahead(batch);
         let mut from = 0;
-        for (hash, to) in batch.heads.drain(..) {
-            self.insert(hash, &batch.records[from..to as usize]);
+        for (n, (hash, to)) in batch.heads.drain(..).enumerate() {
+            let place = self.insert(hash, &batch.records[from..to as usize]);
+            if let (Some(place), Some(asleep)) = (place, batch.asleep.get(n)) {
+                self.note_asleep(place, *asleep);
+            }
             from = to as usize;
         }
         batch.records.clear();
+        batch.asleep.clear();
+    }
+
+    /// Notes what sleeps in a state of the next level: what does on every way there.
+    fn note_asleep(&mut self, (begin, is_new): (usize, bool), asleep: Seats) {
+        let begin = begin as u32;
+        if is_new {
+            self.asleep.push((begin, asleep));
+        } else if let Ok(n) = self.asleep.binary_search_by_key(&begin, |(begin, _)| *begin) {
+            self.asleep[n].1 &= asleep;
+        }
+    }
+
+    /// What sleeps in the states of the next level, which becomes the last, in their order.
+    pub fn take_asleep(&mut self) -> Vec<Seats> {
+        std::mem::take(&mut self.asleep).into_iter().map(|(_, asleep)| asleep).collect()
     }
 
     /// Reads what the batch will be compared with, all at once: one miss of the cache does not wait
@@ -120,22 +145,24 @@ impl Shard {
         std::hint::black_box(slots);
     }
 
-    fn insert(&mut self, hash: u64, record: &[u8]) {
+    /// Where the record of a state that is stored whole begins, and whether it is new.
+    fn insert(&mut self, hash: u64, record: &[u8]) -> Option<(usize, bool)> {
         if self.states * 5 >= self.slots.len() * 4 {
             self.grow();
         }
         if self.by_fingerprint {
             self.insert_fingerprint(hash.max(1), record);
-            return;
+            return None;
         }
         let (place, found) = self.look_up(hash, record);
-        if found.is_some() {
-            return;
+        if let Some(begin) = found {
+            return Some((begin, false));
         }
         let begin = u32::try_from(self.records.len() + 1).expect("a shard holds 4 GiB");
         self.slots[place] = (hash & 0xffff_ffff) << 32 | u64::from(begin);
         self.records.extend_from_slice(record);
         self.states += 1;
+        Some((begin as usize - 1, true))
     }
 
     /// The slot of a record, or the one in which it would be; and where it begins, if it is there.
@@ -193,6 +220,12 @@ impl Batch {
     pub fn push(&mut self, hash: u64, record: &[u8]) {
         self.records.extend_from_slice(record);
         self.heads.push((hash, self.records.len() as u32));
+    }
+
+    /// Adds a record, and says what sleeps in its state.
+    pub fn push_asleep(&mut self, hash: u64, record: &[u8], asleep: Seats) {
+        self.push(hash, record);
+        self.asleep.push(asleep);
     }
 
     /// Whether it is time to hand it over.

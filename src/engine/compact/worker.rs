@@ -2,13 +2,15 @@
 //! before, and by asking it where it has not.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
+use crate::engine::check::CheckOptions;
 use crate::engine::levels::{Sink, Worker as Expands};
+use crate::engine::reduce::Flaw;
 use crate::engine::verify::Examiner;
 use crate::protocol::{Checkable, NodeId};
 use crate::world::{
-    Content, Flight, InFlight, Links, Part, Setup, Topic, World, goes_after, is_newest,
+    Content, Flight, InFlight, Links, Part, Setup, Symmetry, Topic, World, goes_after, is_newest,
     stays_before,
 };
 
@@ -16,6 +18,8 @@ use super::audit;
 use super::judge::Judge;
 use super::memo::{Change, Grid, Known, Memo, NOTHING, Place, Sort, Span};
 use super::names::Names;
+use super::sleep::{SEATS_MAX, Seats, Sleep};
+use super::symmetry::{self, Orbits};
 use super::vector::{Order, Vector};
 
 /// What all workers share.
@@ -28,13 +32,23 @@ pub struct Shared<P: Checkable> {
     pub names: RwLock<Names<P>>,
     /// How vectors keep messages.
     pub order: Order,
+    /// What is interchangeable, where states that differ in nothing else are one.
+    pub symmetry: Option<Symmetry<P>>,
+    /// Whether steps may sleep.
+    pub sleeps: bool,
+    /// Why something that was asked for is not done.
+    pub refused: Vec<String>,
+    /// A defect on purpose.
+    pub flaw: Flaw,
+    /// For records of worlds, which are few.
+    orbits: Mutex<Option<Orbits>>,
     /// The marks that promises are about, by the promises' numbers.
     promised: Vec<Option<&'static str>>,
 }
 
 impl<P: Checkable> Shared<P> {
     /// For a search from the beginning.
-    pub fn new(setup: &Arc<Setup<P>>) -> Self {
+    pub fn new(setup: &Arc<Setup<P>>, options: CheckOptions) -> Self {
         // Where messages take any time, or none, equal ones wait equally long.
         let bounded = setup.timed() && setup.numbers.delay.is_some();
         let order = match setup.links {
@@ -43,13 +57,31 @@ impl<P: Checkable> Shared<P> {
         };
         let promised: Vec<_> = setup.promises().map(|(_, promise)| promise.mark()).collect();
         assert!(promised.len() <= 16, "a scenario promises 16 things at the most");
-        Shared {
+        let mut refused = Vec::new();
+        let symmetry = options.reduce.symmetry().then(|| symmetry::applicable(setup)).transpose();
+        let symmetry = symmetry.unwrap_or_else(|why| {
+            refused.push(format!("symmetry: {why}"));
+            None
+        });
+        let few = setup.numbers.nodes + setup.numbers.clients <= SEATS_MAX;
+        let sleeps = options.reduce.order() && few && !options.fingerprints;
+        if options.reduce.order() && !sleeps {
+            refused.push("order: states must be stored whole, and have few nodes".to_owned());
+        }
+        let mut shared = Shared {
             setup: Arc::clone(setup),
             examiner: Examiner::new(setup),
             names: RwLock::new(Names::new(setup, order)),
             order,
+            symmetry,
+            sleeps,
+            refused,
+            flaw: options.flaw,
+            orbits: Mutex::default(),
             promised,
-        }
+        };
+        shared.orbits = Mutex::new(Orbits::new(&shared));
+        shared
     }
 
     /// Which of the marks that promises are about a world's last action put out.
@@ -59,11 +91,14 @@ impl<P: Checkable> Shared<P> {
         bits.fold(0, |bits, (n, _)| bits | 1 << n)
     }
 
-    /// A world's record.
+    /// The record by which a world is kept.
     pub fn record_of(&self, world: &World<P>) -> Vec<u8> {
         let vector = self.names.write().expect("no thread panics with names").vector_of(world);
         let mut record = Vec::new();
         vector.write(self.order, &mut record);
+        if let Some(orbits) = &mut *self.orbits.lock().expect("no thread panics with orbits") {
+            orbits.replace(self, &mut record);
+        }
         record
     }
 
@@ -97,6 +132,14 @@ pub struct Worker<'a, P: Checkable> {
     next: Vector,
     record: Vec<u8>,
     goes_on: bool,
+    orbits: Option<Orbits>,
+    sleep: Option<Sleep>,
+    /// What sleeps in the state that is expanded next, and then after the step that is taken.
+    asleep: Seats,
+    /// How many successors the last state has, those included to which steps lead that slept.
+    successors: usize,
+    /// The states and transitions for which those stand that were judged.
+    pub stood_for: (usize, usize),
     /// The marks that were put out.
     pub marks: BTreeSet<&'static str>,
 }
@@ -111,7 +154,11 @@ impl<P: Checkable> Expands for Worker<'_, P> {
     fn expand(&mut self, records: &[u8], sink: &mut impl Sink<Sort>) -> usize {
         let parts = self.contents.len();
         let end = self.state.read(parts, self.shared.order, records);
-        self.goes_on = false;
+        (self.goes_on, self.successors) = (false, 0);
+        let asleep = std::mem::take(&mut self.asleep);
+        if let Some(sleep) = &mut self.sleep {
+            sleep.begin();
+        }
         let newest = self.state.flights.iter().max();
         if newest.is_some_and(|newest| *newest as usize >= self.flights.len()) {
             self.hear_of_flights();
@@ -121,11 +168,17 @@ impl<P: Checkable> Expands for Worker<'_, P> {
         self.calls(sink);
         self.network(sink);
         self.whole(Topic::Time, self.shared.setup.timed(), sink);
+        self.take_those_awake(asleep, sink);
         end
+    }
+
+    fn let_sleep(&mut self, asleep: Seats) {
+        self.asleep = asleep;
     }
 
     /// It does not tell properties apart: whichever is judged of a state as it is expanded is 0.
     fn judge(&mut self, mut decides: impl FnMut(usize)) {
+        self.count();
         if self.is_suspect() {
             decides(0);
         }
@@ -164,8 +217,47 @@ impl<'a, P: Checkable> Worker<'a, P> {
             next: Vector::default(),
             record: Vec::new(),
             goes_on: false,
+            orbits: Orbits::new(shared),
+            sleep: shared.sleep(),
+            asleep: 0,
+            successors: 0,
+            stood_for: (0, 0),
             marks: BTreeSet::new(),
         }
+    }
+
+    /// Takes the steps that were put off, but for those that sleep.
+    fn take_those_awake(&mut self, asleep: Seats, sink: &mut impl Sink<Sort>) {
+        let Some(sleep) = self.sleep.take() else { return };
+        for n in 0..sleep.asked() {
+            let (asked, sleeps) = sleep.get(n, asleep);
+            if sleeps {
+                self.successors += (asked.span.end - asked.span.first) as usize;
+                continue;
+            }
+            for n in asked.span.first..asked.span.end {
+                let step = self.memo.step(n);
+                if self.memo.sent(step).iter().any(|name| *name as usize >= self.flights.len()) {
+                    self.hear_of_flights();
+                }
+                let inbox = |name: u32| self.inboxes[name as usize].0;
+                self.asleep = sleep.after(asleep, &asked, (&self.memo, step), inbox);
+                self.take(asked.topic, n, sink);
+            }
+        }
+        self.asleep = 0;
+        self.sleep = Some(sleep);
+    }
+
+    /// Counts the state that was expanded last, and its successors, for all of its orbit.
+    fn count(&mut self) {
+        let mut states = 1;
+        if let Some(orbits) = &mut self.orbits {
+            self.state.write(self.shared.order, &mut self.record);
+            (states, _) = orbits.replace(self.shared, &mut self.record);
+        }
+        let (all, transitions) = self.stood_for;
+        self.stood_for = (all + states, transitions + states * self.successors);
     }
 
     fn is_suspect(&mut self) -> bool {
@@ -174,7 +266,8 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let calls = Arc::clone(self.content(Part::Calls.index()));
             calls.calls().is_some_and(|(_, open)| open)
         };
-        stuck || self.judge.suspects_system(&self.state, &self.shared.examiner, &self.shared.names)
+        let Shared { examiner, symmetry, names, .. } = self.shared;
+        stuck || self.judge.suspects_system(&self.state, (examiner, symmetry.as_ref()), names)
     }
 
     /// What a part of the state holds.
@@ -332,10 +425,29 @@ impl<'a, P: Checkable> Worker<'a, P> {
             Known::Unknown => self.find_out(topic, spot, base),
         };
         self.goes_on |= span.first < span.end && !topic.is_fault();
+        if self.puts_off((topic, span), base) {
+            return;
+        }
         for n in span.first..span.end {
             self.take(topic, n, sink);
         }
         self.memo.let_go();
+    }
+
+    /// Puts the steps of an answer off, where steps may sleep.
+    #[inline]
+    fn puts_off(&mut self, answer: (Topic, Span), base: Option<Part>) -> bool {
+        let Some(sleep) = &mut self.sleep else { return false };
+        let inbox = match answer.0 {
+            Topic::Arrival(n) | Topic::Link(n) => {
+                Some(self.inboxes[self.state.flights[n] as usize].0)
+            }
+            _ => None,
+        };
+        let base = base.map_or(0, |base| 1 << base.index());
+        sleep.put_off(&self.memo, answer, inbox, base);
+        self.memo.keep_passing();
+        true
     }
 
     /// Runs the interpreter for one topic: on the whole world but for what is in flight, of which
@@ -355,6 +467,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
         world.actions_about(alone, &mut actions);
         let seen = world.system.seen.clone();
         let mut changes = Vec::with_capacity(actions.len());
+        let mut steps = Vec::with_capacity(actions.len());
         for action in actions {
             let next = world.after(&action).expect("an enabled action can be done");
             seen.add(&next.system.seen);
@@ -364,6 +477,12 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let mut names = self.shared.names.write().expect("no thread panics with names");
             change.sort.duty = names.duty_of(&action);
             changes.push(change);
+            steps.push((action, next));
+        }
+        if let Some(symmetry) = &self.shared.symmetry
+            && let Some((by, why)) = symmetry::difference(symmetry, (&world, alone), &steps)
+        {
+            self.shared.refuse(by, &why);
         }
         let parts = Part::all(self.shared.setup.nodes());
         let reads = parts.filter(|part| seen.has(*part) && Some(*part) != base);
@@ -385,7 +504,8 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let name = names.name_of_part(next, part);
             parts.push((part.index() as u8, name));
             let content = &names.parts[part.index()].values()[name as usize];
-            suspect |= Judge::suspects_part(&self.shared.examiner, part, content);
+            let Shared { examiner, symmetry, .. } = self.shared;
+            suspect |= Judge::suspects_part((examiner, symmetry.as_ref()), part, content);
         }
         let flights = names.names_of_flights(next);
         let (copies, sent) = match topic {
@@ -418,8 +538,8 @@ impl<'a, P: Checkable> Worker<'a, P> {
             self.send(number);
             self.next.write(Order::AsInTheWorld, &mut self.record);
         }
-        let sort = Sort { suspect: self.is_suspect_after(number), ..step.sort };
-        sink.take(&self.record, sort);
+        let suspect = self.is_suspect_after(number);
+        self.hand_over(Sort { suspect, asleep: self.asleep, ..step.sort }, sink);
     }
 
     fn is_suspect_after(&mut self, step: u32) -> bool {
@@ -431,8 +551,8 @@ impl<'a, P: Checkable> Worker<'a, P> {
         };
         let changed = memo.parts(step).iter();
         let mut nodes = changed.filter_map(|(part, _)| usize::from(*part).checked_sub(Part::FIXED));
-        step.sort.suspect
-            || nodes.any(|node| judge.suspects_pairs(next, node, &shared.examiner, content))
+        let examiner = (&shared.examiner, shared.symmetry.as_ref());
+        step.sort.suspect || nodes.any(|node| judge.suspects_pairs(next, node, examiner, content))
     }
 
     /// Puts what a step sent in flight, in the world's order.
@@ -449,6 +569,15 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let place = flights.partition_point(stays);
             flights.insert(place, *sent);
         }
+    }
+
+    fn hand_over(&mut self, mut sort: Sort, sink: &mut impl Sink<Sort>) {
+        self.successors += 1;
+        if let Some(orbits) = &mut self.orbits {
+            let (_, by) = orbits.replace(self.shared, &mut self.record);
+            sort.asleep = self.shared.seats_under(by, sort.asleep);
+        }
+        sink.take(&self.record, sort);
     }
 
     /// Takes the steps about a topic on the whole world, which they may change all over. They
@@ -478,7 +607,7 @@ impl<'a, P: Checkable> Worker<'a, P> {
             let sort = Sort { duty: names.duty_of(&action), ..Sort::default() };
             drop(names);
             self.next.write(self.shared.order, &mut self.record);
-            sink.take(&self.record, sort);
+            self.hand_over(sort, sink);
         }
     }
 }

@@ -25,7 +25,9 @@ use crate::catalogue::{Card, Catalogue};
 use crate::object::Register;
 use crate::object::register::{Op, Ret};
 use crate::protocol::{CallId, Input, NodeId, Outbox, Protocol};
-use crate::world::{Expect, Faults, HistoryForm, Numbers, Property, Setup, Turn};
+use crate::world::{
+    Expect, Faults, HistoryForm, Interchange, Numbers, Property, Renaming, Setup, Symmetry, Turn,
+};
 
 use super::synod::{self, Acceptor, Answer, Rules, Synod};
 
@@ -268,7 +270,86 @@ fn send(asked: &Asked, cfg: &Config, me: NodeId, out: &mut Outbox<Paxos>) {
     }
 }
 
+/// Clients are known by their names only, and so are the values that they write. Servers are not
+/// interchangeable: their ballots are ordered by their names.
+impl Interchange for Paxos {
+    fn renamed(&self, by: &Renaming) -> Self {
+        match self {
+            Paxos::Server { me, synod } => {
+                Paxos::Server { me: by.node(*me), synod: synod.map(&|it| it.renamed(by)) }
+            }
+            Paxos::Client { me, waits } => {
+                let asked = |asked: Asked| {
+                    let (call, op) = (by.call(asked.call), Paxos::renamed_op(&asked.op, by));
+                    Asked { call, op, ..asked }
+                };
+                Paxos::Client { me: by.node(*me), waits: waits.map(asked) }
+            }
+        }
+    }
+
+    fn renamed_msg(msg: &Msg, by: &Renaming) -> Msg {
+        match msg {
+            Msg::Put(call, before, value) => Msg::Put(by.call(*call), *before, write(*value, by)),
+            Msg::Get(call) => Msg::Get(by.call(*call)),
+            Msg::PutOk(call) => Msg::PutOk(by.call(*call)),
+            Msg::PutRefused(call) => Msg::PutRefused(by.call(*call)),
+            Msg::GetOk(call, value) => Msg::GetOk(by.call(*call), write(*value, by)),
+            Msg::Synod(msg) => Msg::Synod(msg.map(&|it| it.renamed(by))),
+        }
+    }
+
+    fn renamed_disk(disk: &Acceptor<Proposal>, by: &Renaming) -> Acceptor<Proposal> {
+        disk.map(&|it| it.renamed(by))
+    }
+
+    fn renamed_op(op: &Op<Value>, by: &Renaming) -> Op<Value> {
+        match op {
+            Op::Write(value) => Op::Write(write(*value, by)),
+            Op::Read => Op::Read,
+        }
+    }
+
+    fn renamed_ret(ret: &Ret<Value>, by: &Renaming) -> Ret<Value> {
+        match ret {
+            Ret::Value(value) => Ret::Value(write(*value, by)),
+            Ret::Done => Ret::Done,
+        }
+    }
+}
+
+impl Proposal {
+    fn renamed(&self, by: &Renaming) -> Self {
+        let Proposal { call, client, value } = *self;
+        Proposal { call: by.call(call), client: by.node(client), value: write(value, by) }
+    }
+}
+
+/// The value that is written in place of this one: each program has its own, from 1.
+fn write(value: Value, by: &Renaming) -> Value {
+    value.checked_sub(1).map_or(0, |program| by.program(program.into()) as Value + 1)
+}
+
 const SERVERS: u8 = 3;
+
+/// Clients of one server that are patient alike are interchangeable.
+fn clients_are_alike(config: &Config, clients: u32) -> Option<Symmetry<Paxos>> {
+    let client = |n: u32| NodeId(SERVERS + n as u8);
+    let alike = |one: u32, other: u32| {
+        let same_server = one % u32::from(SERVERS) == other % u32::from(SERVERS);
+        same_server && config.is_impatient(client(one)) == config.is_impatient(client(other))
+    };
+    let mut generators = Vec::new();
+    for one in 0..clients {
+        let Some(other) = (one + 1..clients).find(|other| alike(one, *other)) else { continue };
+        let mut nodes: Vec<_> = NodeId::all(SERVERS + clients as u8).collect();
+        let mut programs: Vec<_> = (0..clients as u16).collect();
+        nodes.swap(client(one).index(), client(other).index());
+        programs.swap(one as usize, other as usize);
+        generators.push(Renaming::new(nodes, programs));
+    }
+    Symmetry::generated(&generators)
+}
 
 /// Each client writes its own value once, and then reads.
 fn write_then_read(turn: &Turn<'_, Paxos>) -> Option<(NodeId, Op<Value>)> {
@@ -308,6 +389,7 @@ fn setup(config: Config, numbers: &Numbers) -> Setup<Paxos> {
     Setup {
         history: if reads { HistoryForm::RealTime } else { HistoryForm::None },
         properties,
+        symmetry: clients_are_alike(&config, numbers.clients),
         ..Setup::new(config, &numbers, script)
     }
 }

@@ -127,6 +127,44 @@ pub enum Answer<V> {
     Chosen(Msg<V>),
 }
 
+impl<V> Msg<V> {
+    /// The same about other values.
+    pub fn map(&self, to: &impl Fn(&V) -> V) -> Self {
+        match self {
+            Msg::Prepare(ballot) => Msg::Prepare(*ballot),
+            Msg::Prepared(ballot, vote) => Msg::Prepared(*ballot, map_vote(vote.as_ref(), to)),
+            Msg::Accept(ballot, value) => Msg::Accept(*ballot, to(value)),
+            Msg::Accepted(ballot) => Msg::Accepted(*ballot),
+            Msg::Decided(ballot, value) => Msg::Decided(*ballot, to(value)),
+        }
+    }
+}
+
+impl<V> Acceptor<V> {
+    /// The same about other values.
+    pub fn map(&self, to: &impl Fn(&V) -> V) -> Self {
+        Acceptor { accepted: map_vote(self.accepted.as_ref(), to), ..*self }
+    }
+}
+
+impl<V> Synod<V> {
+    /// The same about other values.
+    pub fn map(&self, to: &impl Fn(&V) -> V) -> Self {
+        let vote =
+            |(server, vote): (&NodeId, &Option<Vote<V>>)| (*server, map_vote(vote.as_ref(), to));
+        let proposer = self.proposer.as_ref().map(|proposer| Proposer {
+            value: to(&proposer.value),
+            prepares: proposer.prepares.iter().map(vote).collect(),
+            accepts: proposer.accepts.clone(),
+        });
+        Synod { acceptor: self.acceptor.map(to), proposer }
+    }
+}
+
+fn map_vote<V>(vote: Option<&Vote<V>>, to: &impl Fn(&V) -> V) -> Option<Vote<V>> {
+    vote.map(|(ballot, value)| (*ballot, to(value)))
+}
+
 impl<V: Value> Synod<V> {
     /// An instance as its disk kept it; nothing is proposed yet.
     pub fn of(acceptor: Acceptor<V>) -> Self {

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Card, Catalogue};
 use crate::protocol::{CallId, Input, NodeId, Outbox, Protocol};
-use crate::world::{CALLS_END, Expect, Links, Numbers, Property, Setup, Turn};
+use crate::world::{
+    CALLS_END, Expect, Interchange, Links, Numbers, Property, Renaming, Setup, Symmetry, Turn,
+};
 
 /// How candidates behave.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,23 @@ impl Protocol for Election {
     }
 }
 
+impl Interchange for Election {
+    fn renamed(&self, by: &Renaming) -> Self {
+        let name = |node: Option<NodeId>| node.map(|node| by.node(node));
+        Election {
+            me: by.node(self.me),
+            vote: name(self.vote),
+            stands: self.stands.as_ref().map(|(votes, left)| (by.nodes(votes), *left)),
+            leader: name(self.leader),
+            asked: by.calls(&self.asked),
+        }
+    }
+
+    fn renamed_ret(leader: &NodeId, by: &Renaming) -> NodeId {
+        by.node(*leader)
+    }
+}
+
 impl Election {
     /// Stands for election, if its vote is still its own to give.
     fn stand(&mut self, cfg: &Config, out: &mut Outbox<Self>) {
@@ -180,6 +199,13 @@ fn others(cfg: &Config, me: NodeId) -> impl Iterator<Item = NodeId> + use<> {
     NodeId::all(cfg.nodes).filter(move |node| *node != me)
 }
 
+/// Nodes at which as many programs ask are interchangeable.
+fn nodes_are_alike(numbers: &Numbers) -> Option<Symmetry<Election>> {
+    let nodes = numbers.nodes as u8;
+    let homes: Vec<_> = (0..numbers.clients).map(|n| NodeId((n % numbers.nodes) as u8)).collect();
+    Symmetry::of(&NodeId::all(nodes).collect::<Vec<_>>(), nodes, &homes)
+}
+
 /// Every node is asked, by a process of its own.
 fn setup(numbers: &Numbers, ranked: bool) -> Setup<Election> {
     let nodes = numbers.nodes as u8;
@@ -196,6 +222,8 @@ fn setup(numbers: &Numbers, ranked: bool) -> Setup<Election> {
         properties: vec![Property::each_pair("one leader", agree), Property::calls_return()],
         sometimes: vec!["is elected", "makes way", "stands again"],
         finishes: ranked,
+        // A rank tells nodes apart.
+        symmetry: nodes_are_alike(numbers).filter(|_| !ranked),
         expect: if ranked { Expect::Holds } else { Expect::Breaks(CALLS_END) },
         ..Setup::new(Config { nodes, ranked }, numbers, script)
     }
@@ -219,5 +247,40 @@ pub fn scenarios(catalogue: &mut Catalogue) {
     for (name, about, ranked) in variants {
         let card = Card { name, about, small: size(3), large: size(5) };
         catalogue.add(card, move |numbers| setup(numbers, ranked));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::check::{CheckOptions, check};
+    use crate::engine::reduce::Reduce;
+
+    /// Without its promise, by which each state is met for itself.
+    fn found(ranked: bool, symmetry: bool, reduce: Reduce) -> (String, usize, Option<usize>) {
+        let numbers = Numbers { nodes: 3, clients: 3, calls: 1, ..Numbers::default() };
+        let mut setup = setup(&numbers, ranked);
+        setup.properties.truncate(1);
+        setup.symmetry = nodes_are_alike(&numbers).filter(|_| symmetry);
+        let found = check(&Arc::new(setup), CheckOptions { reduce, ..CheckOptions::default() });
+        let whole = found.reduction.map(|reduction| reduction.states);
+        (format!("{:?}", found.verdict), found.states, whole)
+    }
+
+    #[test]
+    fn candidates_without_a_rank_are_alike() {
+        let (verdict, all, _) = found(false, true, Reduce::None);
+        let (reduced, states, whole) = found(false, true, Reduce::Symmetry);
+        assert_eq!((verdict, Some(all)), (reduced, whole));
+        assert!(states * 5 < all, "{states} of {all}");
+    }
+
+    #[test]
+    fn who_makes_way_for_a_higher_one_tells_names_apart() {
+        let (verdict, ..) = found(true, true, Reduce::Symmetry);
+        assert!(verdict.contains("not interchangeable"), "{verdict}");
+        assert!(verdict.contains("gets Ask from"), "the step is named: {verdict}");
     }
 }

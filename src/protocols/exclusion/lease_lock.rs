@@ -35,7 +35,10 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Card, Catalogue};
 use crate::protocol::Input::{self, Call, Cancel, Fired, Recv};
 use crate::protocol::{CallId, NodeId, Outbox, Outcome, Protocol};
-use crate::world::{Clocks, Event, Expect, Faults, Monitor, Numbers, Property, Setup, Turn};
+use crate::world::{
+    Clocks, Event, Expect, Faults, Interchange, Monitor, Numbers, Property, Renaming, Setup,
+    Symmetry, Turn,
+};
 
 /// The lock server.
 const SERVER: NodeId = NodeId(0);
@@ -309,6 +312,44 @@ impl Client {
     }
 }
 
+/// Clients are interchangeable: a call is known to server and store by its name only, and tokens
+/// are given in the order in which it is asked for them.
+impl Interchange for LeaseLock {
+    fn renamed(&self, by: &Renaming) -> Self {
+        let LeaseLock::Client(Client { open, believed }) = self else { return self.clone() };
+        let believed = believed.iter().map(|(call, token)| (by.call(*call), *token));
+        LeaseLock::Client(Client { open: by.calls(open), believed: believed.collect() })
+    }
+
+    fn renamed_msg(msg: &Msg, by: &Renaming) -> Msg {
+        match *msg {
+            Msg::Ask(call) => Msg::Ask(by.call(call)),
+            Msg::Grant(call, token) => Msg::Grant(by.call(call), token),
+            Msg::Busy(call) => Msg::Busy(by.call(call)),
+            Msg::Release(token) => Msg::Release(token),
+            Msg::Write(call, token) => Msg::Write(by.call(call), token),
+            Msg::Written(call) => Msg::Written(by.call(call)),
+            Msg::Refused(call) => Msg::Refused(by.call(call)),
+        }
+    }
+
+    fn renamed_timer(timer: &Timer, by: &Renaming) -> Timer {
+        match *timer {
+            Timer::Expire => Timer::Expire,
+            Timer::Lapse(call) => Timer::Lapse(by.call(call)),
+        }
+    }
+}
+
+/// Clients at whose nodes as many programs run change places with these.
+fn clients_are_alike(numbers: &Numbers) -> Option<Symmetry<LeaseLock>> {
+    let clients = numbers.nodes.checked_sub(FIRST_CLIENT).filter(|clients| *clients > 0)?;
+    let home = |n| NodeId((FIRST_CLIENT + n % clients) as u8);
+    let alike: Vec<_> = (0..clients).map(home).collect();
+    let homes: Vec<_> = (0..numbers.clients).map(home).collect();
+    Symmetry::of(&alike, numbers.nodes as u8, &homes)
+}
+
 /// Watches the server's books: leases that it granted and has not ended. What has left the server
 /// counts, whatever a crash made the server forget.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -443,6 +484,7 @@ impl Variant {
             sometimes: self.sometimes.to_vec(),
             expect: self.expect,
             nodes_min: FIRST_CLIENT + 1,
+            symmetry: clients_are_alike(numbers),
             ..Setup::new(self.config.clone(), numbers, script(numbers.nodes, numbers.calls))
         }
     }

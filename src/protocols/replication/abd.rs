@@ -27,7 +27,9 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Card, Catalogue};
 use crate::object::{Register, register};
 use crate::protocol::{CallId, Input, NodeId, Outbox, ProcessId, Protocol};
-use crate::world::{Expect, Faults, HistoryForm, Numbers, Property, Setup, Turn};
+use crate::world::{
+    Expect, Faults, HistoryForm, Interchange, Numbers, Property, Renaming, Setup, Symmetry, Turn,
+};
 
 /// What the register holds.
 pub type Data = u32;
@@ -262,6 +264,39 @@ impl Abd {
     }
 }
 
+/// Replicas and readers are known by their names only; stamps hold the writers' names, and order
+/// them, so that writers are not interchangeable.
+impl Interchange for Abd {
+    fn renamed(&self, by: &Renaming) -> Self {
+        let phase = |(call, phase): (&CallId, &Phase)| {
+            (by.call(*call), Phase { heard: by.nodes(&phase.heard), ..phase.clone() })
+        };
+        Abd { me: by.node(self.me), calls: self.calls.iter().map(phase).collect(), ..*self }
+    }
+
+    fn renamed_msg(msg: &Msg, by: &Renaming) -> Msg {
+        match *msg {
+            Msg::Query(call) => Msg::Query(by.call(call)),
+            Msg::Holds(call, held) => Msg::Holds(by.call(call), held),
+            Msg::Record(call, stamped) => Msg::Record(by.call(call), stamped),
+            Msg::Recorded(call) => Msg::Recorded(by.call(call)),
+        }
+    }
+
+    fn renamed_timer(Resend(call): &Resend, by: &Renaming) -> Resend {
+        Resend(by.call(*call))
+    }
+}
+
+/// Where each program makes one call there is one writer at most, and readers stay at their nodes:
+/// nodes with as many readers are interchangeable, but for the writer's.
+fn readers_are_alike(config: &Config, numbers: &Numbers) -> Option<Symmetry<Abd>> {
+    let stay = config.single_writer && numbers.calls == 1;
+    let homes = (0..numbers.clients).map(|n| NodeId((n % numbers.nodes) as u8));
+    let alike: Vec<_> = NodeId::all(config.nodes).skip(1).collect();
+    stay.then(|| Symmetry::of(&alike, config.nodes, &homes.collect::<Vec<_>>())).flatten()
+}
+
 /// Program 0 writes at node 0, half as many calls as the others make. These go from node to node
 /// and read or, where everybody writes, write and read in turn.
 fn script(
@@ -297,9 +332,11 @@ fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<Abd> {
     });
     let linearizable = |op: &Op, ret: Option<&Ret>| Some((*op, ret.copied()));
     let script = script(&config, numbers);
+    let symmetry = readers_are_alike(&config, numbers);
     Setup {
         history: HistoryForm::RealTime,
         properties: vec![Property::linearizable(Register::default(), linearizable)],
+        symmetry,
         ..Setup::new(config, numbers, script)
     }
 }
