@@ -61,8 +61,8 @@ impl Weather {
         }
     }
 
-    /// From here on no link is slow, and nothing comes late: what was promised for the time when all
-    /// faults are over must come within the events that a run has left.
+    /// From here on no link is slow, and nothing comes late: what was promised for the time when
+    /// all faults are over must come within the events that a run has left.
     pub fn calm(&mut self) {
         self.slowness.fill(1);
         self.late_in_1000 = 0;
