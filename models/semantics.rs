@@ -4,6 +4,7 @@ mod calls;
 mod chance;
 mod crashes;
 mod histories;
+mod judging;
 mod messages;
 mod partitions;
 mod resting;
