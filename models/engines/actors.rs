@@ -274,11 +274,7 @@ fn a_false_declaration_is_found() {
 struct Moody(AtomicU32);
 
 impl Actor for Moody {
-    type Msg = u32;
-    type Timer = ();
-    type State = u32;
-    type Storage = ();
-    type Random = ();
+    types!(u32, u32);
 
     fn on_start(&self, me: Id, _: &Option<()>, out: &mut Out<Self>) -> u32 {
         out.send(Id::from(1 - usize::from(me)), 0);
@@ -323,11 +319,7 @@ impl Hash for Float {
 }
 
 impl Actor for Nan {
-    type Msg = ();
-    type Timer = ();
-    type State = Float;
-    type Storage = ();
-    type Random = ();
+    types!((), Float);
 
     fn on_start(&self, me: Id, _: &Option<()>, out: &mut Out<Self>) -> Float {
         out.send(me, ());
@@ -357,6 +349,13 @@ fn limits_and_fingerprints_are_never_complete() {
     assert_eq!(short.holds("linearizable"), None);
     let few = actors.check(CheckOptions { states_max: Some(100), ..default });
     assert!(few.incomplete.is_some_and(|reason| reason.starts_with("it stopped at 100 states")));
+    // Nothing at all fits in these.
+    for (states_max, bytes_max) in [(Some(0), None), (None, Some(1))] {
+        let none = actors.check(CheckOptions { states_max, bytes_max, ..default });
+        let reason = none.incomplete.expect("it is noticed");
+        assert!(reason.contains("what lies deeper than 1 is not counted"), "{reason}");
+        assert_eq!((none.states, none.depth), (1, 1));
+    }
     let by_fingerprint = Actors::new(abd(2, 2).property(Expectation::Always, "true", |_, _| true));
     let found = by_fingerprint.check(CheckOptions { fingerprints: true, ..default });
     assert_eq!(found.holds("true"), None);

@@ -158,6 +158,19 @@ fn a_counter_without_end_is_named() {
     assert!(reason.contains("n0 has the most states") && reason.contains("log: ["), "{reason}");
 }
 
+#[test]
+fn a_budget_in_which_nothing_fits_is_named() {
+    let setup = Arc::new(toys(quiet(1), starts_to_count, |toy, _, out| counts(toy, 1, out)));
+    let budgets = [("it stopped at 0 states", Some(0), None), ("than 1 bytes", None, Some(1))];
+    for (words, states_max, bytes_max) in budgets {
+        let found = check(&setup, CheckOptions { states_max, bytes_max, ..Default::default() });
+        let Verdict::Incomplete(reason) = found.verdict else { panic!("{:?}", found.verdict) };
+        assert!(reason.contains(words) && reason.contains("deeper than 1 is not"), "{reason}");
+        assert!(reason.contains("n0 has the most states"), "{reason}");
+        assert_eq!((found.states, found.transitions, found.depth), (1, 1, 1));
+    }
+}
+
 /// Each of three nodes draws one of a thousand numbers: the third level is wide, and cut short.
 #[test]
 fn what_a_search_that_is_cut_short_reports_is_the_same_on_any_number_of_threads() {

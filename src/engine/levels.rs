@@ -27,7 +27,7 @@ const SMALL_LEVEL: usize = 1 << 14;
 const PATIENCE: usize = 1 << 12;
 
 /// One in so many states is expanded again by the rules themselves,
-const AUDITED: u64 = 1_009;
+const AUDITED: usize = 1_009;
 
 /// and so are the first, of so many successors in all.
 const AUDITED_FIRST: usize = 1_000;
@@ -282,7 +282,7 @@ impl Levels {
             let end = begin + worker.expand(&records[begin..], keep);
             let record = &records[begin..end];
             worker.judge(|property| keep.found.here.push((property, record.to_vec())));
-            if self.is_sampled(record, keep.met)
+            if self.is_sampled(end, keep.met)
                 && let Some(difference) = worker.audit(record)
             {
                 *self.impure.lock().expect("no thread panics with this") = Some(difference);
@@ -295,10 +295,9 @@ impl Levels {
         }
     }
 
-    /// Whether a state is expanded again: the first few, and then some.
-    fn is_sampled(&self, record: &[u8], met: usize) -> bool {
-        self.met.load(Ordering::Relaxed) + met < AUDITED_FIRST
-            || hash_of(record).is_multiple_of(AUDITED)
+    /// Whether the state whose record ends there is expanded again: the first few, and then some.
+    fn is_sampled(&self, end: usize, met: usize) -> bool {
+        end.is_multiple_of(AUDITED) || self.met.load(Ordering::Relaxed) + met < AUDITED_FIRST
     }
 
     /// Which limit is reached.

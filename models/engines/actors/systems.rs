@@ -14,6 +14,19 @@ use stateright::actor::{
 use stateright::semantics::LinearizabilityTester;
 use stateright::semantics::register::Register;
 
+/// The types of an actor that has messages and a state, and nothing else.
+macro_rules! types {
+    ($msg:ty, $state:ty) => {
+        type Msg = $msg;
+        type Timer = ();
+        type State = $state;
+        type Storage = ();
+        type Random = ();
+    };
+}
+
+pub(super) use types;
+
 type Seen = LinearizabilityTester<Id, Register<char>>;
 
 /// A model of a register's servers and of clients that each write once and then read.
@@ -50,11 +63,7 @@ where
 pub struct SingleCopy;
 
 impl Actor for SingleCopy {
-    type Msg = RegisterMsg<u64, char, ()>;
-    type Timer = ();
-    type State = char;
-    type Storage = ();
-    type Random = ();
+    types!(RegisterMsg<u64, char, ()>, char);
 
     fn on_start(&self, _: Id, _: &Option<()>, _: &mut Out<Self>) -> char {
         char::default()
@@ -178,11 +187,7 @@ impl Abd {
 }
 
 impl Actor for Abd {
-    type Msg = RegisterMsg<u64, char, AbdMsg>;
-    type Timer = ();
-    type State = Copy;
-    type Storage = ();
-    type Random = ();
+    types!(RegisterMsg<u64, char, AbdMsg>, Copy);
 
     fn on_start(&self, me: Id, _: &Option<()>, _: &mut Out<Self>) -> Copy {
         Copy { tag: (0, me), value: char::default(), round: None }
@@ -212,11 +217,7 @@ pub fn abd(servers: usize, clients: usize) -> ActorModel<RegisterActor<Abd>, (),
 pub struct Counter;
 
 impl Actor for Counter {
-    type Msg = u32;
-    type Timer = ();
-    type State = u32;
-    type Storage = ();
-    type Random = ();
+    types!(u32, u32);
 
     fn on_start(&self, me: Id, _: &Option<()>, out: &mut Out<Self>) -> u32 {
         if me == Id::from(0) {
@@ -260,11 +261,7 @@ pub fn counters(
 pub struct Sleeper;
 
 impl Actor for Sleeper {
-    type Msg = ();
-    type Timer = ();
-    type State = ();
-    type Storage = ();
-    type Random = ();
+    types!((), ());
 
     fn on_start(&self, _: Id, _: &Option<()>, out: &mut Out<Self>) {
         out.set_timer((), model_timeout());
@@ -582,11 +579,7 @@ pub struct Juggler {
 }
 
 impl Actor for Juggler {
-    type Msg = ();
-    type Timer = ();
-    type State = bool;
-    type Storage = ();
-    type Random = ();
+    types!((), bool);
 
     fn on_start(&self, me: Id, _: &Option<()>, out: &mut Out<Self>) -> bool {
         if me == Id::from(0) {

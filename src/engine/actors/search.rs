@@ -79,6 +79,7 @@ fn check_for<A: Acting, C: Sync, H: Past>(
 impl<A: Acting, C: Sync, H: Past> Search<'_, A, C, H> {
     /// Runs until nothing is left, all is decided or the search is stopped; says what stopped it.
     fn run(&mut self, by_fingerprint: bool) -> Option<String> {
+        self.take_stock();
         loop {
             let found = self.levels.expand(&mut self.workers);
             let broken = self.settle(found.here, by_fingerprint);
@@ -100,7 +101,7 @@ impl<A: Acting, C: Sync, H: Past> Search<'_, A, C, H> {
         }
     }
 
-    /// The level that was expanded last counts.
+    /// What was seen so far counts.
     fn take_stock(&mut self) {
         let mut names = self.shared.names.write().expect("no thread panics with names");
         names.take_stock();

@@ -57,23 +57,37 @@ impl levels::Step for Sort {
     }
 }
 
-/// A change as it is kept: where its parts and what it sent begin and end, among those of all.
+/// A change as it is kept: in words that lie together, as they are read together. First come how
+/// many parts change and how many messages were sent, the copies and the sort; then each part with
+/// its name, and then what was sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
-    parts: (u32, u32),
-    sent: (u32, u32),
+pub struct Step<'a> {
     /// See [`Change::copies`].
     pub copies: u8,
     /// See [`Change::sort`].
     pub sort: Sort,
+    parts: &'a [[u32; 2]],
+    /// What was sent.
+    pub sent: &'a [u32],
 }
 
-/// The steps of one answer, among all steps.
+impl Step<'_> {
+    /// Which parts hold something else after it, and what.
+    #[inline]
+    pub fn parts(self) -> impl Iterator<Item = (usize, u32)> {
+        self.parts.iter().map(|[part, name]| (*part as usize, *name))
+    }
+}
+
+/// The words before those of the parts.
+const HEAD: usize = 4;
+
+/// The steps of one answer, each of which is known by where its words begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first.
     pub first: u32,
-    /// The one after the last.
+    /// Where the words of the last end.
     pub end: u32,
     /// The parts beside the subject that the answer depends on, a bit each.
     pub reads: u64,
@@ -108,9 +122,7 @@ pub enum Known {
 /// All answers so far.
 #[derive(Debug, Default)]
 pub struct Memo {
-    steps: Vec<Step>,
-    parts: Vec<(u8, u32)>,
-    sent: Vec<u32>,
+    steps: Vec<u32>,
     answers: Vec<Answers>,
     /// The first of the steps that are not kept, if there are any.
     passing: Option<u32>,
@@ -119,40 +131,49 @@ pub struct Memo {
 impl Memo {
     /// A step.
     #[inline]
-    pub fn step(&self, n: u32) -> Step {
-        self.steps[n as usize]
+    pub fn step(&self, at: u32) -> Step<'_> {
+        let words = &self.steps[at as usize..];
+        let [sizes, known, duty, copies] = words[..HEAD] else { unreachable!("a step has a head") };
+        let (parts, sent) = (sizes as usize & 0xff, sizes as usize >> 8);
+        let sort = Sort { suspect: known >> 16 != 0, duty, marks: known as u16, asleep: 0 };
+        let (parts, rest) = words[HEAD..].split_at(2 * parts);
+        Step { copies: copies as u8, sort, parts: parts.as_chunks().0, sent: &rest[..sent] }
     }
 
-    /// Which parts hold something else after a step, and what.
+    /// The step after another of the same answer.
     #[inline]
-    pub fn parts(&self, step: Step) -> &[(u8, u32)] {
-        &self.parts[step.parts.0 as usize..step.parts.1 as usize]
+    pub fn after(&self, at: u32) -> u32 {
+        let sizes = self.steps[at as usize];
+        at + HEAD as u32 + 2 * (sizes & 0xff) + (sizes >> 8)
     }
 
-    /// What was sent in a step.
-    #[inline]
-    pub fn sent(&self, step: Step) -> &[u32] {
-        &self.sent[step.sent.0 as usize..step.sent.1 as usize]
+    /// The steps of an answer.
+    pub fn steps(&self, span: Span) -> impl Iterator<Item = u32> {
+        let first = Some(span.first).filter(|first| *first < span.end);
+        std::iter::successors(first, move |at| {
+            Some(self.after(*at)).filter(|next| *next < span.end)
+        })
     }
 
-    fn keep(&mut self, change: &Change) -> Step {
-        let (parts, sent) = (self.parts.len() as u32, self.sent.len() as u32);
-        self.parts.extend_from_slice(&change.parts);
-        self.sent.extend_from_slice(&change.sent);
-        Step {
-            parts: (parts, self.parts.len() as u32),
-            sent: (sent, self.sent.len() as u32),
-            copies: change.copies,
-            sort: change.sort,
-        }
+    fn keep(&mut self, change: &Change) {
+        let parts = u8::try_from(change.parts.len()).expect("a world has fewer parts");
+        let Sort { suspect, duty, marks, .. } = change.sort;
+        let sizes = u32::from(parts) | (change.sent.len() as u32) << 8;
+        let known = u32::from(marks) | u32::from(suspect) << 16;
+        self.steps.extend([sizes, known, duty, change.copies.into()]);
+        self.steps.extend(change.parts.iter().flat_map(|(part, name)| [u32::from(*part), *name]));
+        self.steps.extend(&change.sent);
     }
 
     /// What is known at a place where there may be something, for a state.
     #[inline]
     pub fn recall(&self, place: Place, state: &Vector) -> Known {
+        if place == NOTHING {
+            return Known::Steps(Span { first: 0, end: 0, reads: 0 });
+        }
         if place >= ALWAYS {
             let first = place - ALWAYS;
-            return Known::Steps(Span { first, end: first + 1, reads: 0 });
+            return Known::Steps(Span { first, end: self.after(first), reads: 0 });
         }
         let Some(answers) = (place as usize).checked_sub(2).map(|n| &self.answers[n]) else {
             return Known::Unknown;
@@ -174,10 +195,7 @@ impl Memo {
         changes: &[Change],
     ) -> (Place, Span) {
         let first = self.steps.len() as u32;
-        for change in changes {
-            let step = self.keep(change);
-            self.steps.push(step);
-        }
+        changes.iter().for_each(|change| self.keep(change));
         let span = Span { first, end: self.steps.len() as u32, reads: bits(reads) };
         if place == 0 && reads.is_empty() && span.first == span.end {
             return (NOTHING, span);
@@ -216,10 +234,7 @@ impl Memo {
     /// Forgets the steps of an answer that reads too much to be kept.
     pub fn let_go(&mut self) {
         if let Some(first) = self.passing.take() {
-            let Some(step) = self.steps.get(first as usize).copied() else { return };
             self.steps.truncate(first as usize);
-            self.parts.truncate(step.parts.0 as usize);
-            self.sent.truncate(step.sent.0 as usize);
         }
     }
 }

@@ -94,6 +94,7 @@ impl<P: Checkable> Search<'_, P> {
         mut suspects: Vec<Vec<u8>>,
         by_fingerprint: bool,
     ) -> (Verdict, HashSet<Vec<u8>>) {
+        self.take_stock();
         loop {
             let found = self.levels.expand(&mut self.workers);
             suspects.extend(found.here.into_iter().map(|(_, record)| record));
@@ -117,7 +118,7 @@ impl<P: Checkable> Search<'_, P> {
         }
     }
 
-    /// The level that was expanded last counts.
+    /// What was seen so far counts.
     fn take_stock(&mut self) {
         self.marks.extend(self.workers.iter().flat_map(|worker| worker.marks.iter().copied()));
         self.histories = self.shared.examiner.histories();

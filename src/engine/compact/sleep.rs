@@ -106,8 +106,8 @@ impl Sleep {
         let (seat, reads) = (self.seat_of(topic, inbox), base | span.reads);
         if let Some(all) = self.reads.get_mut(seat as usize) {
             *all |= reads;
-            self.writes[seat as usize] |=
-                (span.first..span.end).fold(0, |writes, n| writes | changed(memo, memo.step(n)));
+            let steps = memo.steps(span).map(|at| memo.step(at));
+            self.writes[seat as usize] |= steps.fold(0, |writes, step| writes | changed(step));
         }
         if span.first < span.end {
             self.asked.push(Asked { topic, span, seat, reads, inbox });
@@ -131,7 +131,7 @@ impl Sleep {
         &self,
         asleep: Seats,
         asked: &Asked,
-        (memo, step): (&Memo, Step),
+        step: Step<'_>,
         inbox: impl Fn(u32) -> u8,
     ) -> Seats {
         let apart = match asked.topic {
@@ -147,12 +147,12 @@ impl Sleep {
             Flaw::BothOrders => !(1 << asked.seat.min(SEATS_MAX)),
             _ => (1 << asked.seat) - 1,
         };
-        let heard = memo.sent(step).iter().map(|name| inbox(*name)).chain(asked.inbox);
+        let heard = step.sent.iter().map(|name| inbox(*name)).chain(asked.inbox);
         let heard = match self.flaw {
             Flaw::SleepsThroughMail => 0,
             _ => heard.fold(0, |heard: Seats, node| heard | 1 << node),
         };
-        let writes = changed(memo, step);
+        let writes = changed(step);
         let all = (1 << self.seats) - 1;
         let mut left = (asleep | before) & !heard & !(1 << asked.seat) & all;
         let mut after = 0;
@@ -168,6 +168,6 @@ impl Sleep {
 }
 
 /// The parts that a step changes, a bit each.
-fn changed(memo: &Memo, step: Step) -> u64 {
-    memo.parts(step).iter().fold(0, |parts, (part, _)| parts | 1 << part)
+fn changed(step: Step<'_>) -> u64 {
+    step.parts().fold(0, |parts, (part, _)| parts | 1 << part)
 }

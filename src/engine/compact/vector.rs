@@ -56,7 +56,6 @@ impl Vector {
         let copies = subject.into_iter().flat_map(|name| (0..copies).map(move |_| name));
         let staying = before.iter().copied().chain(copies).chain(after.iter().copied());
         let flights = staying.clone().count() + sent.len();
-        record.clear();
         record.resize((parts.len() + 1 + flights) * LONGEST, 0);
         let mut place = 0;
         for part in parts {

@@ -129,6 +129,7 @@ pub struct Worker<'a, P: Checkable> {
     /// For each part, whether nothing ever happens about it where it holds this.
     idle: Vec<Vec<bool>>,
     state: Vector,
+    /// A state after a step. Between steps its parts are those of the state.
     next: Vector,
     record: Vec<u8>,
     goes_on: bool,
@@ -154,6 +155,7 @@ impl<P: Checkable> Expands for Worker<'_, P> {
     fn expand(&mut self, records: &[u8], sink: &mut impl Sink<Sort>) -> usize {
         let parts = self.contents.len();
         let end = self.state.read(parts, self.shared.order, records);
+        self.next.parts.clone_from(&self.state.parts);
         (self.goes_on, self.successors) = (false, 0);
         let asleep = std::mem::take(&mut self.asleep);
         if let Some(sleep) = &mut self.sleep {
@@ -232,17 +234,19 @@ impl<'a, P: Checkable> Worker<'a, P> {
         for n in 0..sleep.asked() {
             let (asked, sleeps) = sleep.get(n, asleep);
             if sleeps {
-                self.successors += (asked.span.end - asked.span.first) as usize;
+                self.successors += self.memo.steps(asked.span).count();
                 continue;
             }
-            for n in asked.span.first..asked.span.end {
-                let step = self.memo.step(n);
-                if self.memo.sent(step).iter().any(|name| *name as usize >= self.flights.len()) {
+            let mut at = asked.span.first;
+            while at < asked.span.end {
+                let step = self.memo.step(at);
+                if step.sent.iter().any(|name| *name as usize >= self.flights.len()) {
                     self.hear_of_flights();
                 }
                 let inbox = |name: u32| self.inboxes[name as usize].0;
-                self.asleep = sleep.after(asleep, &asked, (&self.memo, step), inbox);
-                self.take(asked.topic, n, sink);
+                self.asleep = sleep.after(asleep, &asked, self.memo.step(at), inbox);
+                self.take(asked.topic, at, sink);
+                at = self.memo.after(at);
             }
         }
         self.asleep = 0;
@@ -297,15 +301,19 @@ impl<'a, P: Checkable> Worker<'a, P> {
     }
 
     fn arrivals(&mut self, sink: &mut impl Sink<Sort>) {
+        let mut before = None;
         for n in 0..self.state.flights.len() {
             let flight = self.state.flights[n];
-            if n > 0 && self.waits_for(self.state.flights[n - 1], flight) {
-                continue;
-            }
             let (to, column) = self.inboxes[flight as usize];
             let row = self.state.parts[Part::FIXED + usize::from(to)];
-            let base = Part::Node(NodeId(to));
-            self.ask(Topic::Arrival(n), Spot(usize::from(to), row, column), Some(base), sink);
+            let before = before.replace(flight);
+            if self.grids[usize::from(to)].is_nothing(row, column)
+                || before.is_some_and(|before| self.waits_for(before, flight))
+            {
+                continue;
+            }
+            let (base, spot) = (Part::Node(NodeId(to)), Spot(usize::from(to), row, column));
+            self.ask(Topic::Arrival(n), spot, Some(base), sink);
         }
     }
 
@@ -428,8 +436,10 @@ impl<'a, P: Checkable> Worker<'a, P> {
         if self.puts_off((topic, span), base) {
             return;
         }
-        for n in span.first..span.end {
-            self.take(topic, n, sink);
+        let mut step = span.first;
+        while step < span.end {
+            self.take(topic, step, sink);
+            step = self.memo.after(step);
         }
         self.memo.let_go();
     }
@@ -516,54 +526,56 @@ impl<'a, P: Checkable> Worker<'a, P> {
     }
 
     /// Takes a step, and hands over the state after it.
-    fn take(&mut self, topic: Topic, step: u32, sink: &mut impl Sink<Sort>) {
+    fn take(&mut self, topic: Topic, at: u32, sink: &mut impl Sink<Sort>) {
         let Worker { state, next, memo, record, .. } = self;
-        let (number, step) = (step, memo.step(step));
-        next.parts.clone_from(&state.parts);
-        for (part, name) in memo.parts(step) {
-            next.parts[usize::from(*part)] = *name;
+        let step = memo.step(at);
+        for (part, name) in step.parts() {
+            next.parts[part] = name;
         }
         let subject = match topic {
             Topic::Arrival(n) | Topic::Link(n) => Some(n),
             _ => None,
         };
+        let sort = step.sort;
         if self.shared.order == Order::ByName {
-            state.write_after(&next.parts, (subject, step.copies), memo.sent(step), record);
+            state.write_after(&next.parts, (subject, step.copies), step.sent, record);
         } else {
             next.flights.clone_from(&state.flights);
             if let Some(n) = subject {
                 let copies = (0..step.copies).map(|_| state.flights[n]);
                 next.flights.splice(n..=n, copies);
             }
-            self.send(number);
+            self.send(at);
             self.next.write(Order::AsInTheWorld, &mut self.record);
         }
-        let suspect = self.is_suspect_after(number);
-        self.hand_over(Sort { suspect, asleep: self.asleep, ..step.sort }, sink);
+        let suspect = sort.suspect || self.suspects_pairs_after(at);
+        for (part, _) in self.memo.step(at).parts() {
+            self.next.parts[part] = self.state.parts[part];
+        }
+        self.hand_over(Sort { suspect, asleep: self.asleep, ..sort }, sink);
     }
 
-    fn is_suspect_after(&mut self, step: u32) -> bool {
+    fn suspects_pairs_after(&mut self, step: u32) -> bool {
         let Worker { judge, next, shared, memo, .. } = self;
-        let step = memo.step(step);
         let content = |node: usize, name: u32| {
             let names = shared.names.read().expect("no thread panics with names");
             Arc::clone(&names.parts[Part::FIXED + node].values()[name as usize])
         };
-        let changed = memo.parts(step).iter();
-        let mut nodes = changed.filter_map(|(part, _)| usize::from(*part).checked_sub(Part::FIXED));
+        let changed = memo.step(step).parts();
+        let mut nodes = changed.filter_map(|(part, _)| part.checked_sub(Part::FIXED));
         let examiner = (&shared.examiner, shared.symmetry.as_ref());
-        step.sort.suspect || nodes.any(|node| judge.suspects_pairs(next, node, examiner, content))
+        nodes.any(|node| judge.suspects_pairs(next, node, examiner, content))
     }
 
     /// Puts what a step sent in flight, in the world's order.
     fn send(&mut self, step: u32) {
-        let step = self.memo.step(step);
-        if self.memo.sent(step).iter().any(|name| *name as usize >= self.flights.len()) {
+        let sent = self.memo.step(step).sent;
+        if sent.iter().any(|name| *name as usize >= self.flights.len()) {
             self.hear_of_flights();
         }
         let (values, links) = (&self.flights, self.shared.setup.links);
         let flights = &mut self.next.flights;
-        for sent in self.memo.sent(step) {
+        for sent in self.memo.step(step).sent {
             let value = |name: u32| &*values[name as usize];
             let stays = |other: &u32| stays_before(links, value(*other), value(*sent));
             let place = flights.partition_point(stays);
@@ -609,5 +621,6 @@ impl<'a, P: Checkable> Worker<'a, P> {
             self.next.write(self.shared.order, &mut self.record);
             self.hand_over(sort, sink);
         }
+        self.next.parts.clone_from(&self.state.parts);
     }
 }
