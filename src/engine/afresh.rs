@@ -18,8 +18,8 @@ use super::simulate;
 /// How many seeds of each world are run before the next one's turn.
 pub const SEEDS: u64 = 4;
 
-/// How often it is a world's turn.
-pub const ROUNDS: u64 = 64;
+/// After so many runs in a row that fail and shrink to no less, there is nothing to be hoped for.
+const IN_VAIN: u32 = 20;
 
 /// The worlds in which a run may be smaller than one of this size, the smallest first: without
 /// faults, then with those that the run has.
@@ -43,7 +43,7 @@ pub fn smaller_worlds(numbers: &Numbers, size: &Size, nodes_min: u32) -> Vec<Num
     let calm = Faults { joins: numbers.faults.joins, ..Faults::default() };
     // A run that needs fewer faults is smaller however many calls it needs; another one is not,
     // though it may break before all calls are made.
-    let calls_max = 2 * u32::try_from(size.calls).unwrap_or(u32::MAX / 2);
+    let calls_max = 2 * u32::try_from(size.calls).unwrap_or(u32::MAX / 2).max(1);
     let same = with(&numbers.faults, calls_max);
     if numbers.faults == calm { same } else { [with(&calm, u32::MAX), same].concat() }
 }
@@ -54,15 +54,22 @@ fn doubling(most: u32) -> BTreeSet<u32> {
     powers.take_while(|n| *n < most).chain([most]).collect()
 }
 
-/// The next seed, and how many events may still be spent.
+/// How far the fresh seeds have come.
 pub struct Fresh {
-    /// No two worlds get the same one, since the same draws make much the same run.
+    /// The next one. No two worlds get the same, since the same draws make much the same run.
     pub seed: u64,
-    /// How many events.
+    /// How many events may still be spent.
     pub events_left: u64,
+    /// How many runs have failed since one shrank to less.
+    pub in_vain: u32,
 }
 
 impl Fresh {
+    /// Whether another seed is worth it.
+    pub fn goes_on(&self) -> bool {
+        self.events_left > 0 && self.in_vain < IN_VAIN
+    }
+
     /// The next seed of a world, if its run breaks the property. Where clocks stop at some time,
     /// they do so the earlier in some seeds.
     pub fn run<P: Checkable>(
@@ -73,6 +80,7 @@ impl Fresh {
     ) -> Option<Broken<P>> {
         let seed = self.seed;
         self.seed += 1;
+        self.events_left = self.events_left.saturating_sub(1);
         let earlier = (numbers.horizon >> (seed % 4)).max(numbers.horizon.min(1));
         let numbers = Numbers { horizon: earlier, ..numbers.clone() };
         let setup = build(&numbers);

@@ -264,9 +264,10 @@ fn in_words(size: &Size) -> String {
 /// The table of sizes before and after shrinking, in Markdown.
 pub fn table(lines: &[Evidence]) -> String {
     let head = "# Shrinking\n\n\
-        Written by `seedbed shrink`. A size is steps (faults, calls, nodes). *Seeds* is how many \
-        it took to fail once;\n*shortest* is the checker's, in the world of the shrunk run, and \
-        in the variant's small world; - where that is\ntoo large.\n\n\
+        Written by `seedbed shrink`. A size is steps (faults, calls, nodes); a unit of time that \
+        passes is a step. *Seeds* is\nhow many it took to fail once; *shortest* is the checker's, \
+        in the world of the shrunk run, and in the variant's\nsmall world; - where that is too \
+        large.\n\n\
         | variant | breaks | seeds | first failure | shrunk | shortest | in the small world |\n\
         |---|---|---|---|---|---|---|\n";
     lines.iter().fold(head.to_owned(), |text, line| text + &line.line())

@@ -274,20 +274,19 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
 
     /// Fresh seeds of smaller worlds, with ticks as fine as they were.
     fn afresh(&mut self, scale: u32, events_left: u64) {
-        let mut fresh = afresh::Fresh { seed: 0, events_left };
-        for _ in 0..afresh::ROUNDS {
-            self.elsewhere(scale, &mut fresh);
-        }
+        let mut fresh = afresh::Fresh { seed: 0, events_left, in_vain: 0 };
+        while fresh.goes_on() && self.elsewhere(scale, &mut fresh) {}
     }
 
     /// Runs a few seeds of each smaller world. What fails and shrinks to less than what there is
-    /// takes its place; the worlds of the next round are smaller still.
-    fn elsewhere(&mut self, scale: u32, fresh: &mut afresh::Fresh) {
+    /// takes its place; the worlds of the next round are smaller still. Says whether there are any.
+    fn elsewhere(&mut self, scale: u32, fresh: &mut afresh::Fresh) -> bool {
+        let before = fresh.seed;
         for world in afresh::smaller_worlds(&self.best.numbers, &self.size(), self.nodes_min) {
             let world = Numbers { scale, ..world };
             for _ in 0..afresh::SEEDS {
-                if fresh.events_left == 0 {
-                    return;
+                if !fresh.goes_on() {
+                    return true;
                 }
                 self.tried += 1;
                 let Some(run) = fresh.run(self.build, &world, &self.property) else { continue };
@@ -295,13 +294,16 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
                 other.shrink();
                 self.tried += other.tried;
                 fresh.events_left = other.steps_left;
+                fresh.in_vain += 1;
                 // A run that can't be followed to where it breaks the property has no worlds.
                 if !other.worlds.is_empty() && other.size() < self.size() {
                     *self = Shrinker { tried: self.tried, steps_left: self.steps_left, ..other };
-                    return;
+                    fresh.in_vain = 0;
+                    return true;
                 }
             }
         }
+        fresh.seed > before
     }
 
     /// The same run with a step for each tick, as the checker's have it.
