@@ -19,7 +19,7 @@ const TOLD: usize = 280;
 
 /// The most edges that are told below, and the most characters of each.
 const REASONS: usize = 12;
-const REASON: usize = 150;
+const REASON: usize = 180;
 
 const LANE: usize = 64;
 /// A column's width; of a wide drawing the least.
@@ -50,7 +50,7 @@ pub fn svg<Op: Debug, Ret: Debug>(
         reasons = story.iter().take(REASONS).flat_map(|line| wrapped(line)).take(REASONS).collect();
     }
     let stage = Stage::of(shown.iter().map(|call| &calls[*call]), &reasons);
-    let mut out = stage.opening(words, all - shown.len());
+    let mut out = stage.opening(words, reason.iter().any(|edge| edge.circle), all - shown.len());
     stage.lanes(&mut out);
     for mark in history.marks().iter().filter(|mark| stage.within(mark.time)).take(MOST) {
         let what = match &mark.what {
@@ -140,7 +140,9 @@ impl Stage {
             && self.times.last().is_some_and(|last| time <= *last)
     }
 
-    fn opening(&self, words: &str, left_out: usize) -> String {
+    fn opening(&self, words: &str, circle: bool, left_out: usize) -> String {
+        let red = "; red is what must come before what, in a circle";
+        let circle = if circle { red } else { "" };
         let words = escaped(&shortened(words, TOLD));
         let (width, height) = (self.width(), self.height());
         let more = match left_out {
@@ -154,8 +156,7 @@ impl Stage {
              orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#c22\"/></marker></defs>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
              <text x=\"10\" y=\"20\">{words}. \
-             Time runs to the right, not to scale; red is what must come before what: a \
-             circle{more}.</text>\n"
+             Time runs to the right, not to scale{circle}{more}.</text>\n"
         )
     }
 

@@ -5,6 +5,7 @@
 //! differences, numbers with as many bytes as they need, and texts cut to what is left of the
 //! space. Of a longer history the 100,000 calls around the core are shown, and the page says so.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use serde_json::json;
@@ -22,6 +23,10 @@ const LARGEST: usize = 2_000_000;
 /// The most bytes of all calls' texts, and of all marks'.
 const TEXTS: usize = 1_100_000;
 const MARKS: usize = 100_000;
+
+/// The most bytes of a call's text, and how many calls of a core have so many in any case.
+const LONGEST: usize = 60;
+const FULL_TEXTS: usize = 1_000;
 
 /// How finely time is told.
 const MOMENTS: u64 = 1 << 22;
@@ -65,8 +70,12 @@ fn page<Op: Debug, Ret: Debug>(
     let mut processes: Vec<u32> = calls.iter().map(|call| call.process).collect();
     processes.sort_unstable();
     processes.dedup();
-    let longest = (TEXTS / calls.len().max(1)).min(60);
-    let texts: Vec<String> = calls.iter().map(|call| text(call, longest)).collect();
+    let longest = (TEXTS / calls.len().max(1)).min(LONGEST);
+    // The core is what matters, so its texts have room.
+    let members: BTreeSet<usize> = core.iter().take(FULL_TEXTS).copied().collect();
+    let room = |call: usize| if members.contains(&call) { LONGEST } else { longest };
+    let texts = calls.iter().zip(shown.start..).map(|(call, place)| text(call, room(place)));
+    let texts: Vec<String> = texts.collect();
     let marks = history.marks().iter().filter(|mark| (begin..=end).contains(&mark.time));
     let marks = marks.map(|mark| {
         let what = match &mark.what {

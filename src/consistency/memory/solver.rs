@@ -197,11 +197,15 @@ impl Solver<'_> {
             let mut forced = Vec::new();
             for &read in &view.reads {
                 match self.memory.sources[read] {
-                    Source::Initial => forced.extend(self.others(number, read).map(|write| Edge {
-                        from: read,
-                        to: write,
-                        because: Because::Initial,
-                    })),
+                    Source::Initial => {
+                        // What is not seen may come anywhere.
+                        let placed = view.mode == Mode::Placed;
+                        let before = |write: &usize| self.graphs[number].before(*write, read);
+                        let others = self.others(number, read);
+                        let others = others.filter(|write| placed || before(write));
+                        let because = Because::Initial;
+                        forced.extend(others.map(|to| Edge { from: read, to, because }));
+                    }
                     Source::Write(write) if view.mode == Mode::Seen => {
                         let because = Because::Overwritten { read };
                         let seen = self.others(number, read);
