@@ -44,7 +44,7 @@ pub enum Command {
     /// How much of each small world seeds visit, and how many seeds each broken variant needs
     Cover(Cover),
     /// What the checker's reductions save, and whether they find what a full search does
-    Reduce(Savings),
+    Reduce(Many),
     /// Draws a trace, or writes it for other tools
     Export(Export),
     /// Judges a recorded history of a real system
@@ -264,21 +264,6 @@ pub struct Cover {
     /// How many seeds
     #[arg(long, default_value = "1000")]
     pub seeds: u64,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Savings {
-    /// Which scenarios, as in `abd/*`; all if none is given
-    pub globs: Vec<String>,
-    /// Where the table goes: `reports` for all scenarios, nowhere for some if it is not given
-    #[arg(long)]
-    pub out: Option<PathBuf>,
-    /// Threads; the results don't depend on it
-    #[arg(long, default_value_t = cores(), value_parser = threads)]
-    pub threads: usize,
-    /// One JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]

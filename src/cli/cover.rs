@@ -11,12 +11,12 @@ use crate::engine::check::CheckOptions;
 use crate::engine::coverage::{Visited, median_wait};
 use crate::engine::simulate::SimulateOptions;
 use crate::engine::{Engines, Runner, progress};
-use crate::report::{Agreement, replace_file};
+use crate::report::Agreement;
 use crate::world::Expect;
 
 use super::args::Cover;
 use super::run::chosen;
-use super::{Bad, Status};
+use super::{Bad, Status, publish, share};
 
 /// The states that a small world may have at the most.
 const STATES_MAX: usize = 20_000_000;
@@ -48,7 +48,6 @@ enum Met {
 /// a folder that is named.
 pub fn cover(catalogue: &Catalogue, options: &Cover) -> Status {
     let scenarios = chosen(catalogue, &options.many.globs)?;
-    let out = options.many.folder();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let work = || {
@@ -66,16 +65,7 @@ pub fn cover(catalogue: &Catalogue, options: &Cover) -> Status {
         return Ok(Agreement::Undecided.status());
     }
     let table = table(&lines, options.seeds);
-    if let Some(out) = out {
-        let path = out.join(TABLE);
-        let unwritable = |error| Bad(format!("{} can't be written: {error}", path.display()));
-        replace_file(&path, &table).map_err(unwritable)?;
-    }
-    if options.many.json {
-        say!("{}", json!({ "seeds": options.seeds, "coverage": lines }));
-    } else {
-        say!("{}", table.trim_end());
-    }
+    publish(&options.many, TABLE, &table, &json!({ "seeds": options.seeds, "coverage": lines }))?;
     Ok(0)
 }
 
@@ -142,13 +132,4 @@ fn table(lines: &[Line], seeds: u64) -> String {
         }
     }
     table
-}
-
-/// In percent, never rounded up to all.
-fn share(part: usize, whole: usize) -> String {
-    if part == whole {
-        return "100".to_owned();
-    }
-    let thousandths = part * 1000 / whole.max(1);
-    format!("{}.{}", thousandths / 10, thousandths % 10)
 }

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
 use crate::consistency::judge;
@@ -37,10 +37,10 @@ use crate::engine::trace::{TraceFile, VERSION};
 use crate::engine::verify::Violation;
 use crate::engine::{Engines, Retold, Runner};
 use crate::report::svg;
-use crate::report::{Agreement, CheckReport, SimulateReport};
+use crate::report::{Agreement, CheckReport, SimulateReport, replace_file};
 use crate::world::{BadNumber, Clocks, Numbers};
 
-use args::{Args, Check, Command, Explore, Judge, Replay, Simulate};
+use args::{Args, Check, Command, Explore, Judge, Many, Replay, Simulate};
 
 /// Bad usage or bad input: one clear message, and exit status 2.
 #[derive(Debug)]
@@ -143,6 +143,30 @@ fn print<R: Serialize + Display>(reports: &[R], json: bool) {
         _ if json => say!("{}", json!({ "reports": reports })),
         _ => reports.iter().for_each(|report| say!("{report}")),
     }
+}
+
+/// Writes a table into the folder of reports, if one is meant, and prints it, or the JSON.
+fn publish(many: &Many, name: &str, table: &str, json: &Value) -> Result<(), Bad> {
+    if let Some(folder) = many.folder() {
+        let path = folder.join(name);
+        let unwritable = |error| Bad(format!("{} can't be written: {error}", path.display()));
+        replace_file(&path, table).map_err(unwritable)?;
+    }
+    if many.json {
+        say!("{json}");
+    } else {
+        say!("{}", table.trim_end());
+    }
+    Ok(())
+}
+
+/// A part in percent, never rounded up to all.
+fn share(part: usize, whole: usize) -> String {
+    if part == whole {
+        return "100".to_owned();
+    }
+    let thousandths = part * 1000 / whole.max(1);
+    format!("{}.{}", thousandths / 10, thousandths % 10)
 }
 
 fn worst(agreements: impl Iterator<Item = Agreement>) -> u8 {

@@ -1,8 +1,6 @@
 //! `seedbed reduce`: what the reductions of the checker save, scenario by scenario, and whether
 //! they find what a full search does.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,11 +8,11 @@ use crate::catalogue::Catalogue;
 use crate::engine::check::CheckOptions;
 use crate::engine::reduce::Reduce;
 use crate::engine::{Engines, progress};
-use crate::report::{Agreement, CheckReport, replace_file};
+use crate::report::{Agreement, CheckReport};
 
-use super::args::Savings;
+use super::args::Many;
 use super::run::chosen;
-use super::{Bad, Status, with_settings};
+use super::{Bad, Status, publish, share, with_settings};
 
 /// The successors that a search may meet at the most.
 const STATES_MAX: usize = 6_000_000;
@@ -54,33 +52,21 @@ struct Saved {
 
 /// Measures the scenarios, and writes the table: of all of them into `reports`, of some only into
 /// a folder that is named. It fails where a reduced search finds something else.
-pub fn reduce(catalogue: &Catalogue, options: &Savings) -> Status {
-    let scenarios = chosen(catalogue, &options.globs)?;
-    let out = options.out.clone();
-    let out = out.or_else(|| options.globs.is_empty().then(|| PathBuf::from("reports")));
+pub fn reduce(catalogue: &Catalogue, many: &Many) -> Status {
+    let scenarios = chosen(catalogue, &many.globs)?;
     let mut lines = Vec::new();
     for scenario in scenarios.into_iter().filter(|scenario| scenario.checkable()) {
         let name = scenario.card().name;
         let more = WORLDS.iter().filter(|(world, _)| *world == name).map(|(_, set)| *set);
         for set in std::iter::once(&[][..]).chain(more) {
-            lines.extend(one(scenario, set, options.threads)?);
+            lines.extend(one(scenario, set, many.jobs)?);
             if progress::interrupted() {
                 eprintln!("seedbed: it was interrupted; no table is written");
                 return Ok(Agreement::Undecided.status());
             }
         }
     }
-    let table = table(&lines);
-    if let Some(out) = out {
-        let path = out.join(TABLE);
-        let unwritable = |error| Bad(format!("{} can't be written: {error}", path.display()));
-        replace_file(&path, &table).map_err(unwritable)?;
-    }
-    if options.json {
-        say!("{}", json!({ "reductions": lines }));
-    } else {
-        say!("{}", table.trim_end());
-    }
+    publish(many, TABLE, &table(&lines), &json!({ "reductions": lines }))?;
     let agree = |line: &Line| [&line.symmetry, &line.order, &line.both].iter().all(|s| s.agrees);
     let agreement =
         if lines.iter().all(agree) { Agreement::AsExpected } else { Agreement::Otherwise };
@@ -145,9 +131,9 @@ fn table(lines: &[Line]) -> String {
     for line in lines {
         let Line { world, verdict, states, transitions, symmetry, order, both } = line;
         let wrong = |saved: &Saved| if saved.agrees { "" } else { " !!" };
-        let of_states = share(symmetry.states, *states) + wrong(symmetry);
-        let left = [symmetry, order, both].map(|s| share(s.transitions, *transitions) + wrong(s));
-        let [by_symmetry, by_order, by_both] = left;
+        let of_states = left(symmetry.states, *states) + wrong(symmetry);
+        let shares = [symmetry, order, both].map(|s| left(s.transitions, *transitions) + wrong(s));
+        let [by_symmetry, by_order, by_both] = shares;
         table += &format!(
             "| {world} | {verdict} | {states} | {of_states} | {transitions} | {by_symmetry} | \
              {by_order} | {by_both} |\n"
@@ -166,11 +152,7 @@ fn table(lines: &[Line]) -> String {
     table
 }
 
-/// What is left, in percent.
-fn share(part: usize, whole: usize) -> String {
-    if part == whole {
-        return "all".to_owned();
-    }
-    let thousandths = part * 1000 / whole.max(1);
-    format!("{}.{} %", thousandths / 10, thousandths % 10)
+/// What is left.
+fn left(part: usize, whole: usize) -> String {
+    if part == whole { "all".to_owned() } else { share(part, whole) + " %" }
 }
