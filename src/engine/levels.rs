@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::check::CheckOptions;
 use super::compact::sleep::Seats;
-use super::compact::store::{Batch, Store};
+use super::compact::store::{BLOCK, Batch, Store};
 use super::compact::vector::hash_of;
 use super::progress::{self, Progress};
 
@@ -118,6 +118,16 @@ pub struct Levels {
     impure: Mutex<Option<String>>,
 }
 
+/// States of one shard that are expanded one after the other.
+struct Block {
+    shard: usize,
+    /// Where their records begin and end.
+    from: usize,
+    to: usize,
+    /// What sleeps in them, where steps may sleep.
+    asleep: Vec<Seats>,
+}
+
 /// Where a thread keeps the successors of one level until it hands them to the store.
 struct Keep<'a> {
     levels: &'a Levels,
@@ -131,7 +141,7 @@ impl<S: Step> Sink<S> for Keep<'_> {
     #[inline]
     fn take(&mut self, record: &[u8], step: S) {
         let hash = hash_of(record);
-        let shard = Store::shard_of(hash);
+        let shard = self.levels.store.shard_of(hash);
         let batch = &mut self.batches[shard];
         if self.levels.options.reduce.order() {
             batch.push_asleep(hash, record, step.asleep());
@@ -178,7 +188,7 @@ impl<'a> Keep<'a> {
 impl Levels {
     /// The first level: the states that there are at the start.
     pub fn new(options: CheckOptions, starts: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let store = Store::new(options.fingerprints);
+        let store = Store::new(options.threads, options.fingerprints);
         let mut levels = Levels {
             ends: vec![store.ends()],
             store,
@@ -229,26 +239,21 @@ impl Levels {
         self.ends.last() == Some(&self.store.ends())
     }
 
-    /// Expands the last level, unless it lies too deep: each shard's share is a piece of work.
+    /// Expands the last level, unless it lies too deep, block by block.
     pub fn expand<W: Worker>(&self, workers: &mut [W]) -> Found {
         if self.is_too_deep() {
             return Found::default();
         }
         let [.., begins, ends] = &self.ends[..] else { unreachable!("there is a level") };
         let bytes = ends.iter().sum::<usize>() - begins.iter().sum::<usize>();
-        let asleep = (0..self.store.shards()).map(|n| self.store.shard(n).take_asleep());
-        let asleep: Vec<_> = asleep.collect();
+        let blocks = self.blocks();
         let next = AtomicUsize::new(0);
         let work = |worker: &mut W| {
             let mut keep = Keep::new(self);
-            loop {
-                let shard = next.fetch_add(1, Ordering::Relaxed);
-                if shard >= self.store.shards() {
-                    return keep.finish();
-                }
-                let records = (begins[shard], ends[shard]);
-                self.expand_shard(worker, (shard, &asleep[shard]), records, &mut keep);
+            while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.expand_block(worker, block, &mut keep);
             }
+            keep.finish()
         };
         if workers.len() == 1 || bytes < SMALL_LEVEL {
             return work(&mut workers[0]);
@@ -265,24 +270,32 @@ impl Levels {
         })
     }
 
-    fn expand_shard<W: Worker>(
-        &self,
-        worker: &mut W,
-        (shard, asleep): (usize, &[Seats]),
-        (from, to): (usize, usize),
-        keep: &mut Keep<'_>,
-    ) {
-        if from == to {
-            return;
+    /// The blocks of the last level, of all shards in turn. So states are expanded about in the
+    /// order in which they were found; what is alike is near, and so is in the cache what the
+    /// worker remembers of it.
+    fn blocks(&self) -> Vec<Block> {
+        let mut turns = Vec::new();
+        for (shard, end) in self.ends.last().expect("there is a level").iter().enumerate() {
+            let (begins, asleep) = self.store.shard(shard).take_level();
+            let ends = begins.iter().skip(1).chain([end]);
+            for (turn, (from, to)) in begins.iter().zip(ends).enumerate() {
+                let asleep = asleep.chunks(BLOCK).nth(turn).unwrap_or_default().to_vec();
+                turns.push((turn, Block { shard, from: *from, to: *to, asleep }));
+            }
         }
-        let records = self.store.shard(shard).records(from, to).to_vec();
-        let (mut begin, mut asleep) = (0, asleep.iter());
+        turns.sort_by_key(|(turn, _)| *turn);
+        turns.into_iter().map(|(_, block)| block).collect()
+    }
+
+    fn expand_block<W: Worker>(&self, worker: &mut W, block: &Block, keep: &mut Keep<'_>) {
+        let records = self.store.shard(block.shard).records(block.from, block.to).to_vec();
+        let (mut begin, mut asleep) = (0, block.asleep.iter());
         while begin < records.len() && !self.stop.load(Ordering::Relaxed) {
             worker.let_sleep(asleep.next().copied().unwrap_or(0));
             let end = begin + worker.expand(&records[begin..], keep);
             let record = &records[begin..end];
             worker.judge(|property| keep.found.here.push((property, record.to_vec())));
-            if self.is_sampled(end, keep.met)
+            if self.is_sampled(block.from + end, keep.met)
                 && let Some(difference) = worker.audit(record)
             {
                 *self.impure.lock().expect("no thread panics with this") = Some(difference);
@@ -306,6 +319,9 @@ impl Levels {
         let met = self.met.load(Ordering::Relaxed);
         if let Some(most) = states_max.filter(|most| met >= *most) {
             return Some(format!("it stopped at {most} states"));
+        }
+        if self.store.is_full() {
+            return Some("it stopped since one thread can't keep more states".to_owned());
         }
         progress::within_budget(bytes_max).err()
     }

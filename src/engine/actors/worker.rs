@@ -82,13 +82,9 @@ struct Own {
     crash: Option<u32>,
 }
 
-/// A message, as far as a search is concerned with it.
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    /// Its receiver, if there is one, and its number among those for that receiver.
-    inbox: Option<(u32, u32)>,
-    link: (Id, Id),
-}
+/// A message's receiver, and its number among those for that receiver; nobody comes after all
+/// actors.
+type Inbox = (u32, u32);
 
 /// The messages heard and sent in a step: the name of the one that was heard, plus one, and then
 /// the names of the others.
@@ -98,8 +94,8 @@ type Talk = Box<[u32]>;
 pub struct Worker<'a, A: Acting, C, H: Past> {
     shared: &'a Shared<'a, A, C, H>,
     values: Values<A, H>,
-    flights: Vec<Flight>,
-    inboxes: Vec<u32>,
+    inboxes: Vec<Inbox>,
+    received: Vec<u32>,
     steps: Vec<Step>,
     sent: Vec<u32>,
     /// For each actor, by what it has and the message: nothing, or a step plus `FIRST`.
@@ -197,8 +193,8 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
         Worker {
             shared,
             values: Values::new(actors),
-            flights: Vec::new(),
-            inboxes: vec![0; actors],
+            inboxes: Vec::new(),
+            received: vec![0; actors + 1],
             steps: Vec::new(),
             sent: Vec::new(),
             arrivals: std::iter::repeat_with(Grid::default).take(actors).collect(),
@@ -234,13 +230,10 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     fn hear(&mut self) {
         let names = self.shared.names.read().expect("no thread panics with names");
         self.values.hear_of(&names);
-        for envelope in &self.values.envelopes[self.flights.len()..] {
-            let to = usize::from(envelope.dst);
-            let inbox = self.inboxes.get_mut(to).map(|size| {
-                *size += 1;
-                (to as u32, *size - 1)
-            });
-            self.flights.push(Flight { inbox, link: (envelope.src, envelope.dst) });
+        for envelope in &self.values.envelopes[self.inboxes.len()..] {
+            let to = usize::from(envelope.dst).min(self.values.locals.len());
+            self.inboxes.push((to as u32, self.received[to]));
+            self.received[to] += 1;
         }
     }
 
@@ -250,12 +243,14 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     fn is_at_hand(&self, n: usize) -> bool {
         let Some(before) = n.checked_sub(1).map(|n| self.state.flights[n]) else { return true };
         match self.shared.kind {
-            Kind::InOrder => {
-                let link = |flight: u32| self.flights[flight as usize].link;
-                link(before) != link(self.state.flights[n])
-            }
+            Kind::InOrder => self.link(before) != self.link(self.state.flights[n]),
             _ => before != self.state.flights[n],
         }
+    }
+
+    fn link(&self, flight: u32) -> (Id, Id) {
+        let envelope = &self.values.envelopes[flight as usize];
+        (envelope.src, envelope.dst)
     }
 
     fn losses(&mut self, sink: &mut impl Sink<Deed>) {
@@ -274,9 +269,9 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     fn deliveries(&mut self, sink: &mut impl Sink<Deed>) {
         for n in 0..self.state.flights.len() {
             let flight = self.state.flights[n];
-            let Some((to, column)) = self.flights[flight as usize].inbox else { continue };
+            let (to, column) = self.inboxes[flight as usize];
+            let Some(grid) = self.arrivals.get(to as usize) else { continue };
             let row = self.state.parts[to as usize];
-            let grid = &self.arrivals[to as usize];
             if grid.is_nothing(row, column) || !self.is_at_hand(n) {
                 continue;
             }
@@ -313,7 +308,7 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     #[cold]
     fn ask_to_hear(&mut self, flight: u32) -> Place {
         let envelope = Arc::clone(&self.values.envelopes[flight as usize]);
-        let (to, column) = self.flights[flight as usize].inbox.expect("somebody is asked");
+        let (to, column) = self.inboxes[flight as usize];
         let (to, row) = (to as usize, self.state.parts[to as usize]);
         let actor = &self.shared.model().actors[to];
         let is_awaited = self.shared.kind == Kind::InOrder;
@@ -411,8 +406,11 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
             Kind::InOrder => {
                 next.flights.clone_from(&state.flights);
                 subject.map(|n| next.flights.remove(n));
-                let link = |name: u32| self.flights[name as usize].link;
                 for sent in sent {
+                    let link = |name: u32| {
+                        let envelope = &self.values.envelopes[name as usize];
+                        (envelope.src, envelope.dst)
+                    };
                     let goes_before = |other: &u32| link(*other) <= link(*sent);
                     let place = next.flights.partition_point(goes_before);
                     next.flights.insert(place, *sent);

@@ -72,6 +72,9 @@ impl<'a, P: Checkable> Graph<'a, P> {
         store: &'a Store,
         options: CheckOptions,
     ) -> Result<Self, String> {
+        if store.ends().iter().any(|end| u32::try_from(*end).is_err()) {
+            return Err("there are too many states to look for ways that go round".to_owned());
+        }
         let mut graph = Graph { shared, store, begins: Vec::new(), first: vec![0], ways: vec![] };
         graph.number();
         let mut ways = Vec::new();
@@ -121,7 +124,7 @@ impl<'a, P: Checkable> Graph<'a, P> {
     /// The state with this record.
     fn number_of(&self, record: &[u8]) -> Option<State> {
         let hash = hash_of(record);
-        let shard = Store::shard_of(hash);
+        let shard = self.store.shard_of(hash);
         let begin = self.store.shard(shard).find(hash, record)?;
         let (first, begins) = &self.begins[shard];
         let n = begins.binary_search(&(begin as u32)).ok()?;

@@ -1,10 +1,11 @@
 //! Where states are kept: each is a short string of bytes, and stored whole.
 //!
-//! A state's record lies in one of a fixed number of shards. A shard is a string of all its
-//! records, in the order in which they came, and a table of where they begin. Since a record says
-//! by itself where it ends, nothing else is kept of a state. A slot of the table also holds 32 bits
-//! of the record's hash, which spare most comparisons; those that are left decide, so that no state
-//! is ever lost to a collision.
+//! A state's record lies in one of a few shards: one if there is one thread, for then states are
+//! expanded exactly in the order in which they were found, and what is alike is together in the
+//! cache. A shard is a string of all its records, in the order in which they came, and a table of
+//! where they begin. Since a record says by itself where it ends, nothing else is kept of a state.
+//! A slot of the table also holds 28 bits of the record's hash, which spare most comparisons; those
+//! that are left decide, so that no state is ever lost to a collision.
 //!
 //! By fingerprint, a slot is a record's hash and nothing else is kept but the records of the last
 //! two levels. Then a state whose hash is another's is taken for that other, and lost.
@@ -13,25 +14,41 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::sleep::Seats;
 
-/// So many shards: enough that a level of the search is shared out evenly.
-const SHARDS: usize = 64;
+/// Where there are several threads, so many shards for each: enough that they seldom wait.
+const SHARDS: usize = 4;
+
+/// So many records of a shard are expanded one after the other, before it is another's turn.
+pub const BLOCK: usize = 64;
 
 /// So many new states are handed to a shard at once.
 const BATCH: usize = 128;
+
+/// The bits of a slot that say where a record begins: in 64 GiB. The others are of its hash.
+const BEGIN: u32 = 36;
+
+/// The bits of a hash that a slot holds, and that find the slot: there are no more slots.
+const TAG: u64 = (1 << (u64::BITS - BEGIN)) - 1;
+
+/// It is full before it can't hold so many states more: between two looks no more are added.
+const FULL_BEFORE: usize = 1 << 22;
 
 /// A part of the states.
 #[derive(Default)]
 pub struct Shard {
     by_fingerprint: bool,
-    /// 0, or the hash's lower half and, below it, one more than where the record begins; or the
-    /// fingerprint.
+    /// 0, or the lowest bits of the hash and, below them, one more than where the record begins; or
+    /// the fingerprint.
     slots: Vec<u64>,
     /// How many bytes of records are no longer kept.
     gone: usize,
     records: Vec<u8>,
     states: usize,
+    /// The states of the next level.
+    fresh: usize,
+    /// Where each block of the next level begins.
+    blocks: Vec<usize>,
     /// Where the records of the next level begin, and what sleeps in those states.
-    asleep: Vec<(u32, Seats)>,
+    asleep: Vec<(usize, Seats)>,
 }
 
 /// All states.
@@ -49,10 +66,11 @@ pub struct Batch {
 }
 
 impl Store {
-    /// An empty one.
-    pub fn new(by_fingerprint: bool) -> Self {
+    /// An empty one, for so many threads.
+    pub fn new(threads: usize, by_fingerprint: bool) -> Self {
+        let shards = if threads > 1 { (SHARDS * threads).next_power_of_two() } else { 1 };
         let shard = || Mutex::new(Shard { by_fingerprint, ..Shard::default() });
-        Store { shards: std::iter::repeat_with(shard).take(SHARDS).collect() }
+        Store { shards: std::iter::repeat_with(shard).take(shards).collect() }
     }
 
     /// Lets the records before these places go, where states are known by fingerprint.
@@ -69,12 +87,13 @@ impl Store {
 
     /// How many shards there are.
     pub fn shards(&self) -> usize {
-        SHARDS
+        self.shards.len()
     }
 
     /// The shard of a record with this hash.
-    pub fn shard_of(hash: u64) -> usize {
-        (hash >> 32) as usize % SHARDS
+    #[inline]
+    pub fn shard_of(&self, hash: u64) -> usize {
+        (hash >> BEGIN) as usize & (self.shards.len() - 1)
     }
 
     /// A shard, for oneself.
@@ -84,12 +103,17 @@ impl Store {
 
     /// How many states there are.
     pub fn states(&self) -> usize {
-        (0..SHARDS).map(|n| self.shard(n).states).sum()
+        (0..self.shards()).map(|n| self.shard(n).states).sum()
     }
 
     /// Where each shard's records end now.
     pub fn ends(&self) -> Vec<usize> {
-        (0..SHARDS).map(|n| self.shard(n).end()).collect()
+        (0..self.shards()).map(|n| self.shard(n).end()).collect()
+    }
+
+    /// Whether some shard will soon hold as many states, or as long ones, as it can.
+    pub fn is_full(&self) -> bool {
+        (0..self.shards()).any(|n| self.shard(n).is_full())
     }
 }
 
@@ -97,6 +121,12 @@ impl Shard {
     /// The records between two ends.
     pub fn records(&self, from: usize, to: usize) -> &[u8] {
         &self.records[from - self.gone..to - self.gone]
+    }
+
+    /// By fingerprint, slots may be more than the bits that else would find them.
+    fn is_full(&self) -> bool {
+        let room = TAG as usize / 5 * 4 - FULL_BEFORE;
+        !self.by_fingerprint && (self.states > room || self.records.len() >> (BEGIN - 1) > 0)
     }
 
     fn end(&self) -> usize {
@@ -120,7 +150,6 @@ impl Shard {
 
     /// Notes what sleeps in a state of the next level: what does on every way there.
     fn note_asleep(&mut self, (begin, is_new): (usize, bool), asleep: Seats) {
-        let begin = begin as u32;
         if is_new {
             self.asleep.push((begin, asleep));
         } else if let Ok(n) = self.asleep.binary_search_by_key(&begin, |(begin, _)| *begin) {
@@ -128,19 +157,31 @@ impl Shard {
         }
     }
 
-    /// What sleeps in the states of the next level, which becomes the last, in their order.
-    pub fn take_asleep(&mut self) -> Vec<Seats> {
-        std::mem::take(&mut self.asleep).into_iter().map(|(_, asleep)| asleep).collect()
+    /// Begins a level: says where each block of the next one begins, which becomes the last, and
+    /// what sleeps in its states, in their order, where steps may sleep.
+    pub fn take_level(&mut self) -> (Vec<usize>, Vec<Seats>) {
+        self.fresh = 0;
+        let asleep = std::mem::take(&mut self.asleep).into_iter().map(|(_, asleep)| asleep);
+        (std::mem::take(&mut self.blocks), asleep.collect())
+    }
+
+    fn keep(&mut self, record: &[u8]) {
+        if self.fresh.is_multiple_of(BLOCK) {
+            self.blocks.push(self.end());
+        }
+        self.fresh += 1;
+        self.states += 1;
+        self.records.extend_from_slice(record);
     }
 
     /// Reads what the batch will be compared with, all at once: one miss of the cache does not wait
     /// for another.
     fn look_ahead(&self, batch: &Batch) {
         let Some(mask) = self.slots.len().checked_sub(1) else { return };
-        let slots = batch.heads.iter().map(|(hash, _)| self.slots[*hash as u32 as usize & mask]);
+        let slots = batch.heads.iter().map(|(hash, _)| self.slots[(hash & TAG) as usize & mask]);
         let mut slots: [u64; BATCH] = from_iter(slots);
         for slot in slots.iter_mut().filter(|slot| **slot != 0 && !self.by_fingerprint) {
-            *slot = u64::from(self.records[(*slot as u32 - 1) as usize]);
+            *slot = u64::from(self.records[begin_of(*slot)]);
         }
         std::hint::black_box(slots);
     }
@@ -158,24 +199,24 @@ impl Shard {
         if let Some(begin) = found {
             return Some((begin, false));
         }
-        let begin = u32::try_from(self.records.len() + 1).expect("a shard holds 4 GiB");
-        self.slots[place] = (hash & 0xffff_ffff) << 32 | u64::from(begin);
-        self.records.extend_from_slice(record);
-        self.states += 1;
-        Some((begin as usize - 1, true))
+        let begin = self.records.len();
+        assert!(begin < (1 << BEGIN) - 1, "a shard that is full is not added to");
+        self.slots[place] = hash << BEGIN | (begin as u64 + 1);
+        self.keep(record);
+        Some((begin, true))
     }
 
     /// The slot of a record, or the one in which it would be; and where it begins, if it is there.
     fn look_up(&self, hash: u64, record: &[u8]) -> (usize, Option<usize>) {
-        let (tag, mask) = (hash & 0xffff_ffff, self.slots.len() - 1);
+        let (tag, mask) = (hash & TAG, self.slots.len() - 1);
         let mut place = tag as usize & mask;
         loop {
             let slot = self.slots[place];
             if slot == 0 {
                 return (place, None);
             }
-            let begin = (slot & 0xffff_ffff) as usize - 1;
-            if slot >> 32 == tag && self.records[begin..].starts_with(record) {
+            let begin = begin_of(slot);
+            if slot >> BEGIN == tag && self.records[begin..].starts_with(record) {
                 return (place, Some(begin));
             }
             place = (place + 1) & mask;
@@ -197,15 +238,14 @@ impl Shard {
             place = (place + 1) & mask;
         }
         self.slots[place] = hash;
-        self.records.extend_from_slice(record);
-        self.states += 1;
+        self.keep(record);
     }
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
         let old = std::mem::replace(&mut self.slots, vec![0; size]);
         for slot in old.into_iter().filter(|slot| *slot != 0) {
-            let hash = if self.by_fingerprint { slot } else { slot >> 32 };
+            let hash = if self.by_fingerprint { slot } else { slot >> BEGIN };
             let mut place = hash as usize & (size - 1);
             while self.slots[place] != 0 {
                 place = (place + 1) & (size - 1);
@@ -239,10 +279,58 @@ impl Batch {
     }
 }
 
+/// Where the record of a slot that is not empty begins.
+#[inline]
+fn begin_of(slot: u64) -> usize {
+    (slot & ((1 << BEGIN) - 1)) as usize - 1
+}
+
 fn from_iter(numbers: impl Iterator<Item = u64>) -> [u64; BATCH] {
     let mut all = [0; BATCH];
     for (place, number) in all.iter_mut().zip(numbers) {
         *place = number;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch_of(numbers: std::ops::Range<u64>) -> Batch {
+        let mut batch = Batch::default();
+        for number in numbers {
+            let record = [number as u8, (number >> 8) as u8, 7];
+            batch.push(super::super::vector::hash_of(&record), &record);
+        }
+        batch
+    }
+
+    #[test]
+    fn the_blocks_of_a_level_are_its_states_in_the_order_in_which_they_came() {
+        let store = Store::new(1, false);
+        let mut shard = store.shard(0);
+        let mut begin = 0;
+        for level in [0..100, 100..101, 101..101 + 2 * BLOCK as u64] {
+            let states = (level.end - level.start) as usize;
+            for from in level.clone().step_by(BATCH / 2) {
+                shard.take(&mut batch_of(from..(from + BATCH as u64 / 2).min(level.end)));
+            }
+            shard.take(&mut batch_of(0..BATCH as u64 / 2));
+            let blocks: Vec<_> = (0..states).step_by(BLOCK).map(|n| begin + 3 * n).collect();
+            assert_eq!(shard.take_level().0, blocks);
+            let first = shard.records(begin, begin + 3);
+            assert_eq!(first, [level.start as u8, (level.start >> 8) as u8, 7]);
+            begin = shard.end();
+        }
+        assert_eq!(shard.states, 101 + 2 * BLOCK);
+    }
+
+    #[test]
+    fn a_shard_is_full_before_its_tags_no_longer_find_all_slots() {
+        let states = TAG as usize / 5 * 4;
+        assert!(Shard { states, ..Shard::default() }.is_full());
+        assert!(!Shard { states: states / 2, ..Shard::default() }.is_full());
+        assert!(!Shard { states, by_fingerprint: true, ..Shard::default() }.is_full());
+    }
 }
