@@ -4,6 +4,7 @@
 //! A seed fixes everything. A run has two phases: in the first, calls are made under faults, within
 //! the scenario's budgets; then everything is healed, and open calls must finish.
 
+mod agenda;
 mod faults;
 #[cfg(madsim)]
 mod hosted;

@@ -1,7 +1,6 @@
 //! What waits in the simulator: a queue by (due tick, creation number).
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::protocol::{Delay, Mark, NodeId, Outbox, Protocol, Reading};
 use crate::world::{Clocks, Flight, Interval, Links, Pending, Setup, System, World};
 
+use super::agenda::{Agenda, Entry};
 use super::faults::{below, pick};
 use super::weather::Weather;
 
@@ -51,49 +51,12 @@ struct Armed<T> {
     due: u64,
 }
 
-/// Something in the queue.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    due: u64,
-    created: u64,
-    /// What falls due.
-    pub what: Due,
-}
-
-impl Entry {
-    /// One number, since a heap compares often: first by due tick, then by creation.
-    fn key(&self) -> u128 {
-        u128::from(self.due) << 64 | u128::from(self.created)
-    }
-}
-
-impl Ord for Entry {
-    /// The greatest is the one that falls due first: a heap hands out its greatest.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Entry {}
-
 /// The queue, and the draws that decide when things fall due.
 pub struct Queue<P: Protocol> {
     setup: Arc<Setup<P>>,
     /// The present, in ticks.
     pub now: u64,
-    heap: BinaryHeap<Entry>,
+    agenda: Agenda,
     created: u64,
     messages: Vec<Option<Message<P::Msg>>>,
     free_messages: Vec<u32>,
@@ -124,7 +87,7 @@ impl<P: Protocol> Queue<P> {
         Queue {
             setup: Arc::clone(setup),
             now: 0,
-            heap: BinaryHeap::new(),
+            agenda: Agenda::new(),
             created: 0,
             messages: Vec::new(),
             free_messages: Vec::new(),
@@ -146,15 +109,15 @@ impl<P: Protocol> Queue<P> {
 
     /// Adds what falls due in so many ticks.
     pub fn add(&mut self, ticks: u64, due: Due) {
-        self.heap.push(Entry { due: self.now + ticks, created: self.created, what: due });
+        self.agenda.add(Entry { due: self.now + ticks, created: self.created, what: due });
         self.created += 1;
     }
 
     /// Takes what falls due next, and goes on to its tick; returns how many ticks passed.
     pub fn next(&mut self) -> Option<(u64, Entry)> {
-        let entry = self.heap.pop()?;
-        let passed = entry.due.saturating_sub(self.now);
-        self.now += passed;
+        let entry = self.agenda.next()?;
+        let passed = entry.due - self.now;
+        self.now = entry.due;
         Some((passed, entry))
     }
 
@@ -172,7 +135,7 @@ impl<P: Protocol> Queue<P> {
     /// Queues again, in creation order, what was parked; it is due now.
     pub fn unpark(&mut self) {
         for entry in std::mem::take(&mut self.parked) {
-            self.heap.push(Entry { due: self.now, ..entry });
+            self.agenda.add(Entry { due: self.now, ..entry });
         }
     }
 
@@ -213,7 +176,7 @@ impl<P: Protocol> Queue<P> {
             self.sent(from, to, copy);
         } else {
             let slot = self.store(Message { from, to, msg: copy, queued: (due, created) });
-            self.heap.push(Entry { due, created, what: Due::Message(slot) });
+            self.agenda.add(Entry { due, created, what: Due::Message(slot) });
         }
         msg
     }

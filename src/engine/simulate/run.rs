@@ -13,8 +13,9 @@ use crate::world::{
     Action, Cut, Digest, Happening, InFlight, Property, Setup, Status, System, Tearing, Torn, World,
 };
 
+use super::agenda::Entry;
 use super::faults::{Plan, Planned, below, chance, pick};
-use super::queue::{Due, Entry, Queue};
+use super::queue::{Due, Queue};
 
 /// The property that open calls finish once all has healed.
 pub const CALLS_RETURN: &str = "every call returns once all has healed";
