@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use seedbed::engine::simulate;
+use seedbed::engine::simulate::{self, Run};
 use seedbed::protocol::{CallId, Input, NodeId, Outbox, Protocol};
 use seedbed::world::{Clocks, Event, Faults, HistoryForm, Monitor, Numbers, Property, Setup};
 use serde::{Deserialize, Serialize};
@@ -137,9 +137,9 @@ fn setup(pace: Pace, faults: Faults) -> Arc<Setup<Exchange>> {
     Arc::new(setup)
 }
 
-/// Runs seeds with a budget for every kind of fault.
-pub fn faulty(seeds: Range<u64>, pace: Pace) -> u64 {
-    let faults = Faults {
+/// A budget for every kind of fault.
+fn faults() -> Faults {
+    Faults {
         losses: 4,
         duplicates: 4,
         partitions: 1,
@@ -147,22 +147,41 @@ pub fn faulty(seeds: Range<u64>, pace: Pace) -> u64 {
         torn: 1,
         pauses: 1,
         ..Faults::default()
-    };
-    all(seeds, &setup(pace, faults))
+    }
+}
+
+/// Runs seeds with a budget for every kind of fault.
+pub fn faulty(seeds: Range<u64>, pace: Pace) -> u64 {
+    all(seeds, &setup(pace, faults()), |_| {})
+}
+
+/// The same, and each once more without its faults, to see whether they mattered.
+pub fn compared(seeds: Range<u64>, pace: Pace) -> u64 {
+    let (mut changed, runs) = (0, seeds.end - seeds.start);
+    let compare = |run: &Run<Exchange>| changed += u64::from(run.changed_by_faults());
+    let messages = all(seeds, &setup(pace, faults()), compare);
+    // A crash of the node that asks ends its call.
+    assert!(runs < 100 || 0 < changed && changed < runs, "{changed} of {runs} runs");
+    messages
 }
 
 /// Runs seeds without a fault budget.
 pub fn calm(seeds: Range<u64>, pace: Pace) -> u64 {
     let runs = seeds.end - seeds.start;
-    let messages = all(seeds, &setup(pace, Faults::default()));
+    let messages = all(seeds, &setup(pace, Faults::default()), |_| {});
     assert_eq!(messages, runs * 2 * REQUESTS);
     messages
 }
 
-fn all(seeds: Range<u64>, setup: &Arc<Setup<Exchange>>) -> u64 {
+fn all(
+    seeds: Range<u64>,
+    setup: &Arc<Setup<Exchange>>,
+    mut ask: impl FnMut(&Run<Exchange>),
+) -> u64 {
     let one = |seed| {
         let run = simulate::run(setup, seed);
         assert_eq!(run.violation, None, "seed {seed}");
+        ask(&run);
         run.messages
     };
     seeds.map(one).sum()

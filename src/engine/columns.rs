@@ -320,14 +320,14 @@ pub fn sample<P: Protocol>(
         if run.violation.is_some() {
             return Some((sampled, Some((seed, run))));
         }
-        sampled.undecided += u64::from(run.undecided.is_some());
-        sampled.open = sampled.open.or(run.undecided);
         let changed = if ambient {
             host(&calm, seed).outcomes != run.outcomes
         } else {
-            run.changed_by_faults
+            run.changed_by_faults()
         };
         sampled.mattered += u64::from(changed);
+        sampled.undecided += u64::from(run.undecided.is_some());
+        sampled.open = sampled.open.or(run.undecided);
     }
     Some((sampled, None))
 }

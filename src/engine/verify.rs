@@ -91,14 +91,19 @@ impl<P: Protocol> Examiner<P> {
 
     /// What is wrong with one node, alone or beside another.
     pub fn node(&self, system: &System<P>, me: NodeId) -> Option<Violation> {
-        let state = system.state(me)?;
-        self.setup.properties.iter().find_map(|property| {
-            let others = system.states().filter(|(other, _)| *other != me);
-            let mut beside = others.filter_map(|other| self.beside(property, (me, state), other));
-            self.alone(property, (me, state)).or_else(|| beside.next())
+        let one = (me, system.state(me)?);
+        // A simulator asks this after every event: the others are looked up for what reads them.
+        self.setup.properties.iter().find_map(|property| match property {
+            Property::EachNode(..) => self.alone(property, one),
+            Property::EachPair(..) => {
+                let mut others = system.states().filter(|(other, _)| *other != me);
+                others.find_map(|other| self.beside(property, one, other))
+            }
+            _ => None,
         })
     }
 
+    #[inline]
     fn alone(&self, property: &Property<P>, (me, state): (NodeId, &P)) -> Option<Violation> {
         match property {
             Property::EachNode(name, holds) if !holds(&self.setup.config, me, state) => {
@@ -108,6 +113,7 @@ impl<P: Protocol> Examiner<P> {
         }
     }
 
+    #[inline]
     fn beside(
         &self,
         property: &Property<P>,

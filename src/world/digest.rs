@@ -11,13 +11,14 @@ const BLUR: [u64; 2] = [0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
 /// Words are taken in pairs, a multiplication each, since every event of a simulation waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest {
-    state: u64,
+    /// Kept blurred for the next pair, so that each waits a little less for the one before it.
+    blurred: u64,
     half: Option<u64>,
 }
 
 impl Default for Digest {
     fn default() -> Self {
-        Digest { state: START, half: None }
+        Digest { blurred: START ^ BLUR[0], half: None }
     }
 }
 
@@ -32,8 +33,9 @@ impl Digest {
 
     #[inline]
     fn fold(&mut self, first: u64, second: u64) {
-        let product = u128::from(self.state ^ first ^ BLUR[0]) * u128::from(second ^ BLUR[1]);
-        self.state = (product >> 64) as u64 ^ product as u64 ^ first.rotate_left(29);
+        let product = u128::from(self.blurred ^ first) * u128::from(second ^ BLUR[1]);
+        let beside = (first ^ BLUR[0].rotate_right(29)).rotate_left(29);
+        self.blurred = (product >> 64) as u64 ^ product as u64 ^ beside;
     }
 }
 
@@ -45,13 +47,20 @@ impl Hasher for Digest {
             Some(first) => last.fold(first, 2),
         }
         last.fold(0, 3);
-        last.state
+        last.blurred ^ BLUR[0]
     }
 
     fn write(&mut self, bytes: &[u8]) {
         self.mix(bytes.len() as u64);
         let (words, rest) = bytes.as_chunks();
-        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        // The first may end a pair that is begun; of the others each two make one.
+        let (first, others) = words.split_at(words.len().min(self.half.is_some().into()));
+        let (pairs, last) = others.as_chunks();
+        first.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        for [one, other] in pairs {
+            self.fold(u64::from_le_bytes(*one), u64::from_le_bytes(*other));
+        }
+        last.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
         if !rest.is_empty() {
             let mut word = [0; 8];
             word[..rest.len()].copy_from_slice(rest);
@@ -59,22 +68,27 @@ impl Hasher for Digest {
         }
     }
 
+    #[inline]
     fn write_u8(&mut self, n: u8) {
         self.mix(n.into());
     }
 
+    #[inline]
     fn write_u16(&mut self, n: u16) {
         self.mix(n.into());
     }
 
+    #[inline]
     fn write_u32(&mut self, n: u32) {
         self.mix(n.into());
     }
 
+    #[inline]
     fn write_u64(&mut self, n: u64) {
         self.mix(n);
     }
 
+    #[inline]
     fn write_usize(&mut self, n: usize) {
         self.mix(n as u64);
     }

@@ -423,9 +423,9 @@ impl<P: Protocol> System<P> {
             self.left.torn -= 1;
             self.left.lost_saves -= u32::from(torn.loses_saves);
         }
-        let kept = torn.map_or(out.effects.len(), |torn| usize::from(torn.kept));
         let mut effects = std::mem::take(&mut out.effects);
-        for effect in effects.drain(..).take(kept) {
+        effects.truncate(torn.map_or(usize::MAX, |torn| torn.kept.into()));
+        for effect in effects.drain(..) {
             self.perform_one(me, effect, pending);
         }
         out.effects = effects;
@@ -532,9 +532,9 @@ impl<P: Protocol> System<P> {
     }
 
     fn observe(&mut self, event: &Event<'_, P>) {
-        for n in 0..self.monitors.len() {
+        for (n, monitor) in self.monitors.iter_mut().enumerate() {
             self.seen.note(Part::Ghosts);
-            if let Err(reason) = self.monitors[n].watch(&self.setup.config, event) {
+            if let Err(reason) = monitor.watch(&self.setup.config, event) {
                 let mut watched = self.setup.properties.iter().filter_map(|p| match p {
                     Property::Events(name, _) => Some(*name),
                     _ => None,

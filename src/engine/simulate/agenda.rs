@@ -1,10 +1,10 @@
 //! What is due when: a radix heap over ticks, after Ahuja, Mehlhorn, Orlin and Tarjan, *Faster
 //! algorithms for the shortest path problem* (1990).
 //!
-//! Entries come by due tick, and at one tick by creation. Time never goes back, so what is due later
-//! need not be in order yet: it lies in a row by the highest bit in which its tick differs from the
-//! present one, and is dealt out anew, to lower rows, when the present comes near. An entry is moved
-//! once for each such bit, at the most, and never compared with all others.
+//! Entries come by due tick, and at one tick by creation. Time never goes back, so what is due
+//! later need not be in order yet: it lies in a row by the highest bit in which its tick differs
+//! from the present one, and is dealt out anew, to lower rows, when the present comes near. So an
+//! entry is moved once for each such bit, at the most, and not compared with one after the other.
 
 use std::collections::VecDeque;
 
@@ -42,6 +42,7 @@ impl Agenda {
     }
 
     /// Adds what falls due now or later.
+    #[inline]
     pub fn add(&mut self, entry: Entry) {
         debug_assert!(entry.due >= self.now, "{entry:?} comes too late");
         match (entry.due ^ self.now).checked_ilog2() {
@@ -54,33 +55,46 @@ impl Agenda {
     }
 
     /// Takes what falls due next.
+    #[inline]
     pub fn next(&mut self) -> Option<Entry> {
-        if self.present.is_empty() {
-            self.go_on();
+        if self.present.is_empty() && self.occupied != 0 {
+            let row = self.occupied.trailing_zeros() as usize;
+            self.occupied &= self.occupied - 1;
+            if self.later[row].len() > 1 {
+                self.deal(row);
+            } else {
+                // Nothing else is due as soon, so there is nothing to put in order.
+                let only = self.later[row].pop().expect("the row is occupied");
+                self.now = only.due;
+                return Some(only);
+            }
         }
         self.present.pop_front()
     }
 
-    /// What was created last comes last. Only what was parked, or duplicated, is older than others.
+    #[inline]
     fn add_now(&mut self, entry: Entry) {
-        if self.present.back().is_none_or(|last| last.created <= entry.created) {
-            return self.present.push_back(entry);
+        match self.present.back() {
+            Some(last) if last.created > entry.created => {
+                // It was parked, or duplicated. (Whole, it would pass through memory every time.)
+                let Entry { due, created, what } = entry;
+                self.overtake(due, created, what);
+            }
+            _ => self.present.push_back(entry),
         }
-        let at = self.present.partition_point(|other| other.created <= entry.created);
-        self.present.insert(at, entry);
     }
 
-    /// Goes on to the next tick at which something is due, and deals the row anew that it is in.
-    fn go_on(&mut self) {
-        if self.occupied == 0 {
-            return;
-        }
-        let row = self.occupied.trailing_zeros() as usize;
-        self.occupied &= self.occupied - 1;
+    fn overtake(&mut self, due: u64, created: u64, what: Due) {
+        let at = self.present.partition_point(|other| other.created <= created);
+        self.present.insert(at, Entry { due, created, what });
+    }
+
+    /// Goes on to the nearest tick in a row, and deals the row out to the present and lower rows.
+    fn deal(&mut self, row: usize) {
         let mut nearest = std::mem::take(&mut self.later[row]);
         self.now = nearest.iter().map(|entry| entry.due).min().expect("the row is occupied");
         nearest.drain(..).for_each(|entry| self.add(entry));
-        // Its room is kept: nothing was dealt out to the same row.
+        // Its room is kept.
         self.later[row] = nearest;
     }
 }

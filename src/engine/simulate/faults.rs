@@ -31,8 +31,8 @@ pub enum Planned {
 pub struct Plan {
     /// The first steps that a crash may tear, the earliest last.
     pub tears: Vec<u64>,
-    /// The other faults, by the number of the step after which they happen.
-    pub by_step: BTreeMap<u64, Vec<Planned>>,
+    /// The other faults, by the number of the step after which they happen; the earliest last.
+    pub by_step: Vec<(u64, Vec<Planned>)>,
     /// In how many of 1,000 messages, while the budget lasts.
     pub losses_in_1000: u32,
     /// In how many of 1,000 messages, while the budget lasts.
@@ -67,7 +67,7 @@ impl Plan {
         let mut rate = |budget: u32| if budget > 0 { [0, 20, 100, 400][pick(rng, 4)] } else { 0 };
         Plan {
             tears,
-            by_step,
+            by_step: by_step.into_iter().rev().collect(),
             losses_in_1000: rate(budget.losses),
             duplicates_in_1000: rate(budget.duplicates),
             cancels_in_1000: rate(budget.cancels),
@@ -77,7 +77,8 @@ impl Plan {
 
     /// No faults but the joins, whose draws are the same.
     pub fn without_faults(mut self) -> Plan {
-        self.by_step.values_mut().for_each(|planned| planned.retain(|p| *p == Planned::Join));
+        let planned = self.by_step.iter_mut().map(|(_, planned)| planned);
+        planned.for_each(|planned| planned.retain(|p| *p == Planned::Join));
         Plan {
             tears: Vec::new(),
             losses_in_1000: 0,

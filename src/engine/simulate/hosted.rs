@@ -29,9 +29,9 @@ pub fn hosted<P: Checkable>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
         violation: None,
         undecided: None,
         faults: faults(&tally),
-        changed_by_faults: false,
         marks: BTreeSet::new(),
         outcomes: 0,
+        seed: None,
         world: Arc::clone(&world),
         trace: log,
     };

@@ -96,6 +96,7 @@ pub struct Simulated<P: Protocol> {
 /// One seed's part of the whole.
 struct Part<P: Protocol> {
     run: Run<P>,
+    changed_by_faults: bool,
     lifted: Option<Result<(), String>>,
     differs: Option<String>,
 }
@@ -124,11 +125,12 @@ where
         };
         let again = options.check_determinism.then(|| host(setup, seed));
         let differs = again.and_then(|again| first_difference(&run, &again));
+        let changed_by_faults = run.changed_by_faults();
         if run.violation.is_none() {
             // Nobody asks for it any more, and many long ones would fill the memory.
             run.trace = Vec::new();
         }
-        Part { run, lifted, differs }
+        Part { run, changed_by_faults, lifted, differs }
     };
     let (parts, cut_short) = in_order_of_seeds(options, one);
     let mut whole = gather(options.seeds.clone(), parts, options.until_failure);
@@ -205,7 +207,7 @@ fn gather<P: Protocol>(
         whole.events += run.events;
         whole.messages += run.messages;
         whole.faulty += u64::from(!run.faults.is_empty());
-        whole.changed_by_faults += u64::from(run.changed_by_faults);
+        whole.changed_by_faults += u64::from(part.changed_by_faults);
         whole.marks.extend(run.marks);
         for (kind, count) in run.faults {
             *whole.faults.entry(kind).or_default() += count;

@@ -37,12 +37,12 @@ pub struct Run<P: Protocol> {
     pub undecided: Option<String>,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Whether some call ended otherwise than it would have without the faults.
-    pub changed_by_faults: bool,
     /// The marks that were put out.
     pub marks: BTreeSet<&'static str>,
     /// A digest over how each program's calls ended.
     pub outcomes: u64,
+    /// The seed, where the same seed without the faults is the same run but for them.
+    pub seed: Option<u64>,
     /// The world into which the log lifts.
     pub world: Arc<Setup<P>>,
 }
@@ -50,28 +50,25 @@ pub struct Run<P: Protocol> {
 /// Judges a world where it comes to rest.
 type AtRest<P> = fn(&Examiner<P>, &World<P>) -> Rest;
 
-/// Runs one seed, and, if faults happened, once more without them, to see whether they mattered.
+impl<P: Protocol> Run<P> {
+    /// Whether some call ended otherwise than it would have without the faults. If any happened,
+    /// the seed is run once more without them.
+    pub fn changed_by_faults(&self) -> bool {
+        let without = |seed| Simulator::new(&self.world, seed).without_faults().run(None).outcomes;
+        let seed = self.seed.filter(|_| !self.faults.is_empty());
+        seed.is_some_and(|seed| without(seed) != self.outcomes)
+    }
+}
+
+/// Runs one seed.
 pub fn run<P: Checkable>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
-    with_and_without_faults(setup, seed, Some(Examiner::rest))
+    Simulator::new(setup, seed).run(Some(Examiner::rest))
 }
 
 /// The same for a protocol whose states can't be compared: whether a world has come to rest can't
 /// be told.
 pub fn run_restless<P: Protocol>(setup: &Arc<Setup<P>>, seed: u64) -> Run<P> {
-    with_and_without_faults(setup, seed, None)
-}
-
-fn with_and_without_faults<P: Protocol>(
-    setup: &Arc<Setup<P>>,
-    seed: u64,
-    at_rest: Option<AtRest<P>>,
-) -> Run<P> {
-    let mut with = Simulator::new(setup, seed).run(at_rest);
-    if !with.faults.is_empty() {
-        let without = Simulator::new(setup, seed).without_faults().run(None);
-        with.changed_by_faults = without.outcomes != with.outcomes;
-    }
-    with
+    Simulator::new(setup, seed).run(None)
 }
 
 /// The streams of chance: one for each purpose.
@@ -128,9 +125,9 @@ impl<P: Protocol> Simulator<P> {
                 violation: None,
                 undecided: None,
                 faults: BTreeMap::new(),
-                changed_by_faults: false,
                 marks: BTreeSet::new(),
                 outcomes: 0,
+                seed: Some(seed),
                 world: Arc::clone(setup),
             },
         }
@@ -159,7 +156,7 @@ impl<P: Protocol> Simulator<P> {
     /// something is broken, or so many things have fallen due.
     fn until_done(&mut self, most: u64) {
         while self.run.violation.is_none() && self.handled < most {
-            let planned = !self.healed && self.plan.by_step.last_key_value().is_some();
+            let planned = !self.healed && !self.plan.by_step.is_empty();
             let settling = self.healed && self.settles();
             if !planned && !settling && self.programs_done() {
                 return;
@@ -353,21 +350,24 @@ impl<P: Protocol> Simulator<P> {
         }
         if self.judges_state && self.run.violation.is_none() {
             // A world starts with all of its nodes at once.
-            let starts = self.run.events == 1;
-            let mut of = NodeId::all(self.setup.nodes()).filter(|n| starts || node == Some(*n));
+            let started = if self.run.events == 1 { self.setup.nodes() } else { 0 };
+            let mut changed = NodeId::all(started).chain(node);
             self.run.violation = self
                 .examiner
                 .system(&self.system)
-                .or_else(|| of.find_map(|node| self.examiner.node(&self.system, node)));
+                .or_else(|| changed.find_map(|node| self.examiner.node(&self.system, node)));
         }
     }
 
     /// Lets programs whose call ended think about the next, and those that made one get impatient.
     fn programs_go_on(&mut self) {
-        for program in std::mem::take(&mut self.queue.ended) {
-            self.think(program.into());
+        if self.queue.ended.is_empty() && self.queue.called.is_empty() {
+            return;
         }
-        for program in std::mem::take(&mut self.queue.called) {
+        let mut ended = std::mem::take(&mut self.queue.ended);
+        ended.drain(..).for_each(|program| self.think(program.into()));
+        let mut called = std::mem::take(&mut self.queue.called);
+        for program in called.drain(..) {
             if self.system.left.cancels > 0
                 && chance(&mut self.processes, self.plan.cancels_in_1000)
             {
@@ -376,6 +376,7 @@ impl<P: Protocol> Simulator<P> {
                 self.queue.add(self.setup.ticks(units).into(), Due::Cancel(program, number));
             }
         }
+        (self.queue.ended, self.queue.called) = (ended, called);
     }
 
     fn think(&mut self, program: usize) {
@@ -387,7 +388,9 @@ impl<P: Protocol> Simulator<P> {
 
     /// Loses and duplicates what was just sent.
     fn network(&mut self) {
-        if self.healed || self.plan.losses_in_1000 + self.plan.duplicates_in_1000 == 0 {
+        let rates = self.plan.losses_in_1000 + self.plan.duplicates_in_1000;
+        let left = self.system.left.losses + self.system.left.duplicates;
+        if self.healed || rates == 0 || left == 0 {
             return;
         }
         let mut fresh = self.queue.take_fresh();
@@ -428,12 +431,8 @@ impl<P: Protocol> Simulator<P> {
 
     /// The faults that are due after this step.
     fn planned_faults(&mut self, node: NodeId) {
-        while let Some(due) = self.plan.by_step.first_entry()
-            && *due.key() <= self.run.events
-        {
-            for fault in due.remove() {
-                self.fault(fault, node);
-            }
+        while let Some((_, due)) = self.plan.by_step.pop_if(|(step, _)| *step <= self.run.events) {
+            due.into_iter().for_each(|fault| self.fault(fault, node));
         }
     }
 
