@@ -3,8 +3,8 @@
 //! them that satisfies the model, then with answers changed near the end so that it is violated,
 //! core and reason included.
 //!
-//! `cargo bench --bench models -- million` goes on to a million calls. Other words are the names of
-//! models, to which it is confined then.
+//! `cargo bench --bench models -- million` goes on to a million calls; numbers are sizes
+//! to take instead. Other words are the names of models, to which it is confined then.
 
 use std::time::Instant;
 
@@ -113,10 +113,12 @@ fn main() {
 }
 
 /// The sizes that were asked for.
-fn sizes() -> &'static [usize] {
-    match std::env::args().any(|word| word == "million") {
-        true => &SIZES,
-        false => &SIZES[..3],
+fn sizes() -> Vec<usize> {
+    let told: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    match told.is_empty() {
+        true if std::env::args().any(|word| word == "million") => SIZES.to_vec(),
+        true => SIZES[..3].to_vec(),
+        false => told,
     }
 }
 
@@ -127,7 +129,7 @@ fn numbers() {
         print!("{:22}", measure.name);
         for size in sizes() {
             for system in [System::Atomic, System::Log] {
-                let history = history(*size, system, None).measured(Clock::default());
+                let history = history(size, system, None).measured(Clock::default());
                 let started = Instant::now();
                 let amount = measure.of(&Calls::new(&Kv, &history, Given::default()), BUDGET);
                 let seconds = started.elapsed().as_secs_f64();
@@ -151,7 +153,7 @@ fn row(name: &str, system: System, lie: Lie) -> f64 {
     print!("{name:22}");
     let guards = (0..KEYS).map(|key| (format!("k{key}"), "s".to_owned())).collect();
     let given = Given { untimed: false, guards };
-    for &size in sizes() {
+    for size in sizes() {
         let good = history(size, system, None);
         let bad = history(size, system, Some((lie, size - size / 10)));
         for history in [&good, &bad] {

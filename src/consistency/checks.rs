@@ -506,6 +506,23 @@ fn faster_ways_agree_with_the_solver() {
     }
 }
 
+/// What a late read returned can fall below what another read made of it: P1 reads `a1` last, and
+/// `a1` was written before `c1`, so `a2`, and with it `b2`, is due by the read of `c1`. Only then
+/// the second read of `d1` brings `a1` forward, and `b2` must come before the read of `b1`, too.
+#[test]
+fn a_deadline_that_falls_is_looked_at_again() {
+    let line = "P1 r d1; r b1; r c1; r d1; r e1; r a1 | P2 w a1; w d2; w c1 | P3 w b2; w a2; w e1 \
+                | P4 w d1 | P5 w b1";
+    for (line, holds) in [(line, true), (&line.replace("r b1", "r b2; r b1; r b2"), false)] {
+        let rulings = Litmus::parse(line).expect("a line").rulings();
+        for name in ["pram", "causal", "processor"] {
+            let found = rulings.iter().find(|(model, _)| *model == name).map(|(_, ruling)| ruling);
+            let found = matches!(found, Some(Ruling::Holds { .. }));
+            assert_eq!(found, holds, "{name}: {line}");
+        }
+    }
+}
+
 /// Only what a release wrote is handed over to an acquire.
 #[test]
 fn what_is_no_release_hands_over_nothing() {

@@ -3,7 +3,7 @@
 //!
 //! It is the weakest model here in which every session makes progress on every key.
 
-use super::memory::{self, Memory, View, Views, program_order, returns};
+use super::memory::{self, Act, Memory, View, Views, neighbours, returns};
 use super::model::{Fast, Judge, Model, Shortcut, Weak};
 use super::pram;
 
@@ -22,25 +22,23 @@ pub const MODEL: Model = Model {
 
 /// A view for each session and key, of the writes to it and of the session's reads of it.
 fn views(memory: &Memory) -> Views {
-    let view = |session: usize, key: usize| {
-        let sees = |access: usize| {
-            let one = &memory.accesses[access];
-            memory.touches(access, key) && (one.writes() || one.session == session)
-        };
-        let of_key = |read: &usize| memory.accesses[*read].key == key;
-        let reads: Vec<usize> = memory.reads_of(session).filter(of_key).collect();
-        let mut edges = program_order(memory, sees);
-        edges.extend(returns(memory, reads.iter().copied()));
-        View {
-            title: memory.title(session),
-            members: (0..memory.accesses.len()).filter(|access| sees(*access)).collect(),
-            edges,
-            reads,
-            mode: memory::Mode::Placed,
+    let mut of_key = vec![Vec::new(); memory.keys.len()];
+    for (at, access) in memory.accesses.iter().enumerate() {
+        if access.act != Act::Fence {
+            of_key[access.key].push(at);
         }
+    }
+    let view = |session: usize, of_key: &[usize]| {
+        let is_own = |access: &usize| memory.accesses[*access].session == session;
+        let sees = |access: &usize| is_own(access) || memory.accesses[*access].writes();
+        let members: Vec<usize> = of_key.iter().copied().filter(sees).collect();
+        let reads = members.iter().filter(|access| memory.accesses[**access].reads());
+        let reads: Vec<usize> = reads.copied().collect();
+        let mut edges = neighbours(memory, &members);
+        edges.extend(returns(memory, reads.iter().copied()));
+        View { title: memory.title(session), members, edges, reads, mode: memory::Mode::Placed }
     };
-    let sessions = || memory.lookers();
-    let views = (0..memory.keys.len()).flat_map(|key| sessions().map(move |s| view(s, key)));
+    let views = of_key.iter().flat_map(|of_key| memory.lookers().map(move |s| view(s, of_key)));
     Views { views: views.collect(), agreed: Vec::new() }
 }
 

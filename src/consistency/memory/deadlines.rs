@@ -106,8 +106,8 @@ struct Looker<'a> {
     own: std::ops::Range<usize>,
     /// For each access its deadline; of own ones, their place.
     deadline: Vec<u32>,
-    /// For each key the session's reads, in program order.
-    reads: Vec<Vec<usize>>,
+    /// For each access the last of the session's reads that returned it.
+    last_reader: Vec<Option<usize>>,
     queue: BinaryHeap<usize>,
     queued: Vec<bool>,
 }
@@ -117,12 +117,14 @@ impl<'a> Looker<'a> {
         let own = shared.programs[session].clone();
         let mut deadline = vec![NEVER; shared.memory.accesses.len()];
         own.clone().enumerate().for_each(|(at, access)| deadline[access] = at as u32);
-        let mut reads = vec![Vec::new(); shared.memory.keys.len()];
-        for access in own.clone().filter(|access| shared.memory.accesses[*access].reads()) {
-            reads[shared.memory.accesses[access].key].push(access);
+        let mut last_reader = vec![None; shared.memory.accesses.len()];
+        for read in own.clone() {
+            if let Source::Write(write) = shared.memory.sources[read] {
+                last_reader[write] = Some(read);
+            }
         }
-        let queued = vec![false; own.len()];
-        Looker { shared, session, own, deadline, reads, queue: BinaryHeap::new(), queued }
+        let (queue, queued) = (BinaryHeap::new(), vec![false; own.len()]);
+        Looker { shared, session, own, deadline, last_reader, queue, queued }
     }
 
     fn is_own(&self, access: usize) -> bool {
@@ -134,23 +136,23 @@ impl<'a> Looker<'a> {
         self.sort()
     }
 
+    /// Looks at the session's reads, the last one first. Whatever falls then was due by the read at
+    /// hand, or an earlier one that was looked at, so by all later ones, too; nothing changes for
+    /// these, unless it is what they returned that falls. So only those are looked at again.
     fn saturate(&mut self) -> Result<(), Impossible> {
-        let reads = || self.own.clone().filter(|read| self.shared.memory.accesses[*read].reads());
-        for read in reads().collect::<Vec<_>>() {
-            if let Source::Write(write) = self.shared.memory.sources[read] {
+        let memory = self.shared.memory;
+        let reads = self.own.clone().filter(|read| memory.accesses[*read].reads());
+        reads.for_each(|read| self.enqueue(read));
+        for read in self.own.clone() {
+            if let Source::Write(write) = memory.sources[read] {
                 self.lower(write, self.deadline[read])?;
             }
         }
         if let Respect::Edges(..) = self.shared.respect {
-            let memory = self.shared.memory;
             for write in self.own.clone().filter(|one| memory.accesses[*one].writes()) {
                 self.lower_past(write, self.deadline[write])?;
             }
         }
-        self.queue.clear();
-        self.queued.fill(false);
-        let reads: Vec<usize> = self.reads.iter().flatten().copied().collect();
-        reads.into_iter().for_each(|read| self.enqueue(read));
         while let Some(read) = self.queue.pop() {
             self.queued[read - self.own.start] = false;
             self.explain(read)?;
@@ -245,16 +247,9 @@ impl<'a> Looker<'a> {
     fn lower_back(&mut self, write: usize, by: u32) {
         let mut next = Some(write);
         while let Some(write) = next.filter(|write| self.deadline[*write] > by) {
-            let before = std::mem::replace(&mut self.deadline[write], by);
-            let key = self.shared.memory.accesses[write].key;
-            // Reads that now come after it, and those that returned it, have to be looked at.
-            let from = self.reads[key].partition_point(|read| self.deadline[*read] < by);
-            for at in from..self.reads[key].len() {
-                let read = self.reads[key][at];
-                let returned = self.shared.memory.sources[read] == Source::Write(write);
-                if returned || self.deadline[read] < before {
-                    self.enqueue(read);
-                }
+            self.deadline[write] = by;
+            if let Some(read) = self.last_reader[write] {
+                self.enqueue(read);
             }
             let start = self.shared.programs[self.shared.memory.accesses[write].session].start;
             next = (write > start).then(|| self.shared.last_write[write - 1]).flatten();
@@ -269,25 +264,23 @@ impl<'a> Looker<'a> {
             all || memory.accesses[access].writes() || self.is_own(access)
         };
         let members: Vec<usize> = (0..memory.accesses.len()).filter(|a| sees(*a)).collect();
-        let mut out: Vec<Vec<usize>> = vec![Vec::new(); memory.accesses.len()];
-        let mut waits = vec![0_u32; memory.accesses.len()];
-        let mut link = |from: usize, to: usize| {
-            out[from].push(to);
-            waits[to] += 1;
-        };
+        let mut links = Links::new(memory.accesses.len());
         for pair in members.windows(2) {
             if memory.accesses[pair[0]].session == memory.accesses[pair[1]].session {
-                link(pair[0], pair[1]);
+                links.add(pair[0], pair[1]);
             }
         }
         if let Respect::Edges(_, edges) = self.shared.respect {
-            edges.iter().for_each(|edge| link(edge.from, edge.to));
+            edges.iter().for_each(|edge| links.add(edge.from, edge.to));
         }
         for &read in members.iter().filter(|access| memory.accesses[**access].reads()) {
             let Source::Write(write) = memory.sources[read] else { continue };
-            link(write, read);
+            links.add(write, read);
             if self.is_own(read) {
-                self.rivals(read).for_each(|rival| link(rival, write));
+                // What is due earlier comes earlier anyway.
+                let rivals = self.rivals(read);
+                let late = rivals.filter(|rival| self.deadline[*rival] >= self.deadline[write]);
+                late.for_each(|rival| links.add(rival, write));
             }
         }
         // What others only read is due with their next write.
@@ -303,18 +296,47 @@ impl<'a> Looker<'a> {
             rank
         };
         let mut ready: BinaryHeap<Reverse<((u32, bool), usize)>> = BinaryHeap::new();
-        let free = members.iter().filter(|access| waits[**access] == 0);
+        let free = members.iter().filter(|access| links.waits[**access] == 0);
         ready.extend(free.map(|access| Reverse((rank[*access], *access))));
         let mut order = Vec::with_capacity(members.len());
         while let Some(Reverse((_, access))) = ready.pop() {
             order.push(access);
-            for &to in &out[access] {
-                waits[to] -= 1;
-                if waits[to] == 0 {
-                    ready.push(Reverse((rank[to], to)));
-                }
-            }
+            links.follow(access, |to| ready.push(Reverse((rank[to], to))));
         }
         (order.len() == members.len()).then_some(order)
+    }
+}
+
+/// What comes before what, in the making of an order.
+struct Links {
+    /// How many are still to come before each access.
+    waits: Vec<u32>,
+    /// For each access the last link from it; of each link, where it leads and which one from there
+    /// was before it. Link 0 is none.
+    last: Vec<usize>,
+    links: Vec<(usize, usize)>,
+}
+
+impl Links {
+    fn new(size: usize) -> Self {
+        Links { waits: vec![0; size], last: vec![0; size], links: vec![(0, 0)] }
+    }
+
+    fn add(&mut self, from: usize, to: usize) {
+        self.waits[to] += 1;
+        self.links.push((to, std::mem::replace(&mut self.last[from], self.links.len())));
+    }
+
+    /// An access is placed; tells what nothing waited for comes after it.
+    fn follow(&mut self, placed: usize, mut free: impl FnMut(usize)) {
+        let mut link = self.last[placed];
+        while link != 0 {
+            let (to, before) = self.links[link];
+            self.waits[to] -= 1;
+            if self.waits[to] == 0 {
+                free(to);
+            }
+            link = before;
+        }
     }
 }

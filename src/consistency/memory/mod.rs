@@ -30,9 +30,12 @@ pub use shrink::{Core, shrink};
 pub use solver::{Found, solve};
 pub use sources::{Settled, Verdict, settle};
 pub use story::Told;
-pub use views::{Because, Edge, Mode, View, Views, confirms, program_order, real_time, returns};
+pub use views::{
+    Because, Edge, Mode, View, Views, confirms, neighbours, program_order, real_time, returns,
+};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::history::{Call, Happening, History, SyncKind};
 use crate::object::{Deed, Object};
@@ -127,9 +130,9 @@ pub struct Memory {
     /// For each access where its value comes from.
     pub sources: Vec<Source>,
     /// The names of the keys.
-    pub keys: Vec<String>,
+    pub keys: Arc<Vec<String>>,
     /// For each key the names of its values; the first is the initial one.
-    pub values: Vec<Vec<String>>,
+    pub values: Arc<Vec<Vec<String>>>,
     /// How many sessions there are; some may have no access.
     pub sessions: usize,
     /// Fences that let others go on: a release, and an acquire that waited for it.
@@ -239,8 +242,8 @@ impl Memory {
         let key = self.keys.len();
         names.values.push(BTreeMap::from([(initial.clone(), 0)]));
         names.keys.insert(name.clone(), key);
-        self.keys.push(name);
-        self.values.push(vec![initial]);
+        Arc::make_mut(&mut self.keys).push(name);
+        Arc::make_mut(&mut self.values).push(vec![initial]);
         key
     }
 
@@ -248,7 +251,7 @@ impl Memory {
         let next = self.values[key].len();
         let value = *names.values[key].entry(name.clone()).or_insert(next);
         if value == next {
-            self.values[key].push(name);
+            Arc::make_mut(&mut self.values)[key].push(name);
         }
         value
     }

@@ -86,17 +86,15 @@ pub struct Views {
 
 /// The order of each session's accesses, among those that are seen.
 pub fn program_order(memory: &Memory, seen: impl Fn(usize) -> bool) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    for program in memory.programs() {
-        let members: Vec<usize> = program.filter(|access| seen(*access)).collect();
-        let pairs = members.windows(2);
-        edges.extend(pairs.map(|pair| Edge {
-            from: pair[0],
-            to: pair[1],
-            because: Because::Program,
-        }));
-    }
-    edges
+    let members: Vec<usize> = (0..memory.accesses.len()).filter(|access| seen(*access)).collect();
+    neighbours(memory, &members)
+}
+
+/// The order of each session's accesses, among these, which are sorted.
+pub fn neighbours(memory: &Memory, members: &[usize]) -> Vec<Edge> {
+    let session = |access: usize| memory.accesses[access].session;
+    let pairs = members.windows(2).filter(|pair| session(pair[0]) == session(pair[1]));
+    pairs.map(|pair| Edge { from: pair[0], to: pair[1], because: Because::Program }).collect()
 }
 
 /// From each write to the reads, of these, that returned it.
@@ -126,8 +124,9 @@ pub fn real_time(memory: &Memory, sees: impl Fn(usize) -> bool) -> Vec<Edge> {
 /// rest is checked.
 pub fn confirms(memory: &Memory, views: &Views, orders: &[Vec<usize>]) -> Result<(), String> {
     let mut agreement: Vec<Option<Vec<usize>>> = vec![None; views.agreed.len()];
+    let mut place = vec![usize::MAX; memory.accesses.len()];
+    let mut explained = vec![false; memory.accesses.len()];
     for (view, order) in views.views.iter().zip(orders) {
-        let mut place = vec![usize::MAX; memory.accesses.len()];
         order.iter().enumerate().for_each(|(at, access)| place[*access] = at);
         let seen = view.members.iter().all(|access| place[*access] != usize::MAX);
         if !seen || order.len() != view.members.len() {
@@ -137,7 +136,6 @@ pub fn confirms(memory: &Memory, views: &Views, orders: &[Vec<usize>]) -> Result
             return Err(format!("{} has {} before {}", view.title, edge.to, edge.from));
         }
         let mut held = vec![Source::Initial; memory.keys.len()];
-        let mut explained = vec![false; memory.accesses.len()];
         view.reads.iter().for_each(|read| explained[*read] = true);
         for &access in order {
             let one = &memory.accesses[access];
@@ -161,6 +159,51 @@ pub fn confirms(memory: &Memory, views: &Views, orders: &[Vec<usize>]) -> Result
                 return Err(format!("{} does not agree with the others", view.title));
             }
         }
+        order.iter().for_each(|access| place[*access] = usize::MAX);
+        view.reads.iter().for_each(|read| explained[*read] = false);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consistency::memory::Given;
+    use crate::history::{Call, History};
+    use crate::object::register::{Op, Register, Ret};
+
+    /// Every view has to order all that it sees, as is given, and to explain its own reads; and no
+    /// others.
+    #[test]
+    fn a_wrong_order_is_refuted() {
+        let write = |process, value: u8, at| {
+            Call::done(process, Op::Write(value), Some(Ret::Done), at, at + 1)
+        };
+        let read =
+            |process, value, at| Call::done(process, Op::Read, Some(Ret::Value(value)), at, at + 1);
+        let calls = vec![write(0, 1, 0), read(0, 1, 2), write(1, 2, 4), read(1, 2, 6)];
+        let history = History::new(calls).unwrap();
+        let memory = Memory::of(&Register { initial: 0 }, &history, &Given::default()).unwrap();
+        let view = |read: usize| View {
+            title: memory.title(memory.accesses[read].session),
+            members: (0..4).collect(),
+            edges: program_order(&memory, |_| true),
+            reads: vec![read],
+            mode: Mode::Placed,
+        };
+        let views = Views { views: vec![view(1), view(3)], agreed: Vec::new() };
+        let told = |first: [usize; 4], second: &[usize]| {
+            confirms(&memory, &views, &[first.to_vec(), second.to_vec()])
+        };
+        assert_eq!(told([0, 1, 2, 3], &[0, 2, 1, 3]), Ok(()));
+        for (first, second, reason) in [
+            ([0, 2, 1, 3], &[0, 2, 3, 1][..], "process 0 does not explain access 1"),
+            ([0, 1, 2, 3], &[2, 0, 3, 1], "process 1 does not explain access 3"),
+            ([0, 1, 2, 3], &[1, 0, 2, 3], "process 1 has 1 before 0"),
+            ([0, 1, 2, 3], &[0, 2, 3], "process 1 does not order what it sees"),
+            ([0, 1, 2, 3], &[0, 2, 2, 3], "process 1 does not order what it sees"),
+        ] {
+            assert_eq!(told(first, second).unwrap_err(), reason, "{second:?}");
+        }
+    }
 }
