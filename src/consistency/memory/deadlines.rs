@@ -12,7 +12,12 @@
 //! Then the order is there, sorted by deadlines, unless some of the session's own accesses has come
 //! to precede an earlier one, or writes of one deadline precede each other in a circle. This is the
 //! saturation of Bouajjani et al. (POPL 2017) and Wei et al. (TPDS 2016), with numbers in place of
-//! a relation: n k log n steps for a session, in practice, where theirs is cubic.
+//! a relation, where theirs is cubic.
+//!
+//! To look at a read takes k log n steps, for n accesses by k sessions. Each is looked at once, and
+//! again whenever what it returned falls; a deadline that falls costs one step, or under causality
+//! k. So if deadlines fall but a few times each, k orders of n accesses take n k log n steps, or
+//! under causality n k² more. Nothing forbids that they fall as often as the session has accesses.
 //!
 //! For processor consistency the sessions' orders have to agree on the writes to each key. What one
 //! of them forces, `forced` tells, and it is given to all of them in the next round.
@@ -39,7 +44,8 @@ pub enum Respect<'a> {
     Edges(&'a Clocks, &'a [Edge]),
 }
 
-/// For each session an order that explains its reads; `None` if some session has none.
+/// For each session an order that explains its reads; `None` if some session has none. For n
+/// accesses by k sessions that takes n k log n steps if deadlines fall but a few times each.
 pub fn deadlines(memory: &Memory, respect: Respect<'_>) -> Option<Vec<Vec<usize>>> {
     let shared = Shared::new(memory, respect);
     (0..memory.sessions).map(|session| Looker::new(&shared, session).order()).collect()
