@@ -35,46 +35,35 @@ impl Tally {
 #[test]
 fn condition_variables() {
     let about = "one thread waits for a flag that the other raises";
-    let flag = case("condvar", about, || {
-        let shared = Arc::new((Mutex::new(false), Condvar::new()));
-        let theirs = Arc::clone(&shared);
-        let raiser = spawn("raiser", move || {
-            *theirs.0.lock().expect("nobody panics") = true;
-            theirs.1.notify_one();
-        });
-        let flag = shared.0.lock().expect("nobody panics");
-        let flag = shared.1.wait_while(flag, |flag| !*flag).expect("nobody panics");
-        always("who waited sees the change", *flag);
-        drop(flag);
-        raiser.join();
-    });
+    let raised = case("condvar", about, || flag(false));
+    let about = "one thread waits for a flag, and is told once before it is raised";
+    let in_vain = case("condvar", about, || flag(true)).preemptions(3);
     test(
         "condvar.txt",
         &[
-            flag.reaches(&["a thread slept"]).breaks("condvar/lets-go-first", NO_HANG),
-            told_in_vain(),
+            raised.reaches(&["a thread slept"]).breaks("condvar/lets-go-first", NO_HANG),
+            in_vain.reaches(&["a thread slept"]),
             told_at_once(),
         ],
     );
 }
 
-fn told_in_vain() -> Case {
-    case("condvar", "one thread waits for a flag, and is told once before it is raised", || {
-        let shared = Arc::new((Mutex::new(false), Condvar::new()));
-        let theirs = Arc::clone(&shared);
-        let raiser = spawn("raiser", move || {
+/// One thread waits for a flag; the other tells it when the flag is raised, and maybe before.
+fn flag(in_vain: bool) {
+    let shared = Arc::new((Mutex::new(false), Condvar::new()));
+    let theirs = Arc::clone(&shared);
+    let raiser = spawn("raiser", move || {
+        if in_vain {
             theirs.1.notify_one();
-            *theirs.0.lock().expect("nobody panics") = true;
-            theirs.1.notify_one();
-        });
-        let flag = shared.0.lock().expect("nobody panics");
-        let flag = shared.1.wait_while(flag, |flag| !*flag).expect("nobody panics");
-        always("who waited sees the change", *flag);
-        drop(flag);
-        raiser.join();
-    })
-    .preemptions(3)
-    .reaches(&["a thread slept"])
+        }
+        *theirs.0.lock().expect("nobody panics") = true;
+        theirs.1.notify_one();
+    });
+    let flag = shared.0.lock().expect("nobody panics");
+    let flag = shared.1.wait_while(flag, |flag| !*flag).expect("nobody panics");
+    always("who waited sees the change", *flag);
+    drop(flag);
+    raiser.join();
 }
 
 fn told_at_once() -> Case {
