@@ -16,8 +16,10 @@
 //! `paxos/yardstick` is a configuration of this text in which clients never ask again, nothing
 //! fails and calls are eager: it must have exactly the published counts. The broken variants are
 //! real bugs: a proposer that does not look which ballot a promise was given to, and goes on in the
-//! ballot that its acceptor follows, be it another's; an acceptor that forgets when it crashes; and
-//! a proposer that keeps to its own value.
+//! ballot that its acceptor follows, be it another's; an acceptor that forgets when it crashes; a
+//! proposer that keeps to its own value; and, in the yardstick's world, a server that answers reads
+//! from what it happens to know, as those of etcd and Consul did (Kingsbury, "Jepsen: etcd and
+//! Consul", 2014): servers agree, and yet a client does not find what it has written.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +33,11 @@ use crate::world::{
 
 use super::synod::{self, Acceptor, Answer, Rules, Synod};
 
-/// A value that a client writes; 0 is what the register holds at first, and nobody writes it.
+/// A value that a client writes.
 pub type Value = u16;
+
+/// What the register holds at first; nobody writes it.
+const UNWRITTEN: Value = 0;
 
 /// The configuration.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +50,8 @@ pub struct Config {
     pub impatient: u8,
     /// Broken: acceptors are not saved.
     pub forgetful: bool,
+    /// Broken: a server that knows of no decision answers reads nevertheless.
+    pub reads_locally: bool,
 }
 
 impl Config {
@@ -160,8 +167,9 @@ fn serve(
             _ => {}
         },
         Input::Recv(client, Msg::Get(call)) => {
-            if let Some(chosen) = synod.decision() {
-                out.send(client, Msg::GetOk(call, chosen.value));
+            let known = synod.decision().map(|chosen| chosen.value);
+            if let Some(value) = known.or(cfg.reads_locally.then_some(UNWRITTEN)) {
+                out.send(client, Msg::GetOk(call, value));
             }
         }
         Input::Recv(from, Msg::Synod(msg)) => vote(synod, cfg, me, (from, msg), out),
@@ -379,7 +387,7 @@ fn setup(config: Config, numbers: &Numbers) -> Setup<Paxos> {
     let script = move |turn: &Turn<'_, Paxos>| {
         write_then_read(turn).filter(|_| u32::from(turn.number) < calls)
     };
-    let register = Register { initial: 0 };
+    let register = Register { initial: UNWRITTEN };
     let mut properties = vec![agreement()];
     // Where nobody reads, every history is linearizable, and keeping it only multiplies states.
     let reads = calls > 1;
@@ -395,13 +403,13 @@ fn setup(config: Config, numbers: &Numbers) -> Setup<Paxos> {
 }
 
 /// The published set-up: nobody asks again, so a client whose write is not chosen waits for ever.
-fn yardstick(numbers: &Numbers) -> Setup<Paxos> {
-    let rules = Rules { teaches: false, ..Rules::of(SERVERS) };
+fn yardstick(config: Config, numbers: &Numbers) -> Setup<Paxos> {
+    let rules = Rules { teaches: false, ..config.rules };
     Setup {
         eager: true,
         deadlock_expected: true,
         finishes: false,
-        ..setup(Config { rules, retries: 0, impatient: 0, forgetful: false }, numbers)
+        ..setup(Config { rules, ..config }, numbers)
     }
 }
 
@@ -421,26 +429,45 @@ fn ordinary(config: Config, numbers: &Numbers) -> Setup<Paxos> {
     }
 }
 
+fn size(clients: u32, calls: u32, faults: Faults) -> Numbers {
+    let nodes = u32::from(SERVERS) + clients;
+    Numbers { nodes, clients, calls, faults, ..Numbers::default() }
+}
+
+/// Adds those in which nothing fails.
+fn published(catalogue: &mut Catalogue, once: Config) {
+    let variants = [
+        (
+            "paxos/yardstick",
+            "Fault-free, with eager calls: must have exactly the published state counts.",
+            (once, Expect::Holds),
+        ),
+        (
+            "paxos/local-reads",
+            "A server that knows of no decision says that nothing is written.",
+            (Config { reads_locally: true, ..once }, Expect::Breaks("linearizable")),
+        ),
+    ];
+    for (name, about, (config, expect)) in variants {
+        let [small, large] = [2, 3].map(|clients| size(clients, 2, Faults::default()));
+        let card = Card { name, about, small, large };
+        catalogue.add(card, move |numbers| Setup { expect, ..yardstick(config, numbers) });
+    }
+}
+
 /// The scenarios of this file.
 pub fn scenarios(catalogue: &mut Catalogue) {
-    let size = |clients, calls, faults| Numbers {
-        nodes: u32::from(SERVERS) + clients,
-        clients,
-        calls,
-        faults,
-        ..Numbers::default()
+    let once = Config {
+        rules: Rules::of(SERVERS),
+        retries: 0,
+        impatient: 0,
+        forgetful: false,
+        reads_locally: false,
     };
-    let card = Card {
-        name: "paxos/yardstick",
-        about: "Fault-free, with eager calls: must have exactly the published state counts.",
-        small: size(2, 2, Faults::default()),
-        large: size(3, 2, Faults::default()),
-    };
-    catalogue.add(card, yardstick);
+    published(catalogue, once);
     let crash = size(2, 1, Faults { crashes: 1, ..Faults::default() });
     let calm = size(2, 1, Faults::default());
     let rough = Faults { losses: 8, duplicates: 4, crashes: 6, torn: 3, ..Faults::default() };
-    let once = Config { rules: Rules::of(SERVERS), retries: 0, impatient: 0, forgetful: false };
     let again = Config { retries: 1, impatient: 1, ..once };
     let ignores = Rules { ignores_accepted: true, ..once.rules };
     let stale = Rules { stale_promise: true, ..again.rules };

@@ -14,7 +14,9 @@
 //!
 //! Broken: candidates that all keep their own votes may go on in step for ever (`polite`): each
 //! asks, is refused, and makes way. Under the simulator's delays one soon gets ahead, so that
-//! seeds meet no harm.
+//! seeds meet no harm. A voter that votes for all who ask (`votes-twice`) gives two candidates a
+//! majority, as a node of Elasticsearch did that could see two others which could not see each
+//! other (its issue 2488, 2012).
 
 use std::collections::BTreeSet;
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub nodes: u8,
     /// Whether a candidate gives its vote to a higher one that asks for it.
     pub ranked: bool,
+    /// Broken: a vote that is given is given again.
+    pub votes_twice: bool,
 }
 
 /// What nodes say to each other.
@@ -142,7 +146,8 @@ impl Election {
     /// Gives its vote to a candidate, if it still has it, or takes it from itself.
     fn answer(&mut self, cfg: &Config, candidate: NodeId, out: &mut Outbox<Self>) {
         let makes_way = cfg.ranked && self.vote == Some(self.me) && candidate > self.me;
-        if self.leader.is_none() && (self.vote.is_none() || makes_way) {
+        let free = self.vote.is_none() || cfg.votes_twice;
+        if self.leader.is_none() && (free || makes_way) {
             if makes_way {
                 out.mark("makes way", candidate.0.into());
             }
@@ -206,9 +211,11 @@ fn nodes_are_alike(numbers: &Numbers) -> Option<Symmetry<Election>> {
     Symmetry::of(&NodeId::all(nodes).collect::<Vec<_>>(), nodes, &homes)
 }
 
+const ONE_LEADER: &str = "one leader";
+
 /// Every node is asked, by a process of its own.
-fn setup(numbers: &Numbers, ranked: bool) -> Setup<Election> {
-    let nodes = numbers.nodes as u8;
+fn setup(numbers: &Numbers, config: Config, expect: Expect) -> Setup<Election> {
+    let (nodes, ranked) = (numbers.nodes as u8, config.ranked);
     let calls = numbers.calls;
     let script = move |turn: &Turn<'_, Election>| {
         let node = NodeId((turn.program % u16::from(nodes)) as u8);
@@ -219,34 +226,40 @@ fn setup(numbers: &Numbers, ranked: bool) -> Setup<Election> {
     };
     Setup {
         links: Links::Fifo,
-        properties: vec![Property::each_pair("one leader", agree), Property::calls_return()],
+        properties: vec![Property::each_pair(ONE_LEADER, agree), Property::calls_return()],
         sometimes: vec!["is elected", "makes way", "stands again"],
         finishes: ranked,
         // A rank tells nodes apart.
         symmetry: nodes_are_alike(numbers).filter(|_| !ranked),
-        expect: if ranked { Expect::Holds } else { Expect::Breaks(CALLS_END) },
-        ..Setup::new(Config { nodes, ranked }, numbers, script)
+        expect,
+        ..Setup::new(Config { nodes, ..config }, numbers, script)
     }
 }
 
 /// The scenarios of this file.
 pub fn scenarios(catalogue: &mut Catalogue) {
     let size = |nodes| Numbers { nodes, clients: nodes, calls: 1, ..Numbers::default() };
+    let ranked = Config { nodes: 0, ranked: true, votes_twice: false };
     let variants = [
         (
             "election/ranked",
             "A candidate makes way for a higher one: every call returns, in every fair run.",
-            true,
+            (ranked, Expect::Holds),
         ),
         (
             "election/polite",
             "All candidates keep their votes, and then make way: they may do so in step for ever.",
-            false,
+            (Config { ranked: false, ..ranked }, Expect::Breaks(CALLS_END)),
+        ),
+        (
+            "election/votes-twice",
+            "A voter votes for all who ask: two candidates have a majority, and lead.",
+            (Config { votes_twice: true, ..ranked }, Expect::Breaks(ONE_LEADER)),
         ),
     ];
-    for (name, about, ranked) in variants {
+    for (name, about, (config, expect)) in variants {
         let card = Card { name, about, small: size(3), large: size(5) };
-        catalogue.add(card, move |numbers| setup(numbers, ranked));
+        catalogue.add(card, move |numbers| setup(numbers, config, expect));
     }
 }
 
@@ -261,7 +274,8 @@ mod tests {
     /// Without its promise, by which each state is met for itself.
     fn found(ranked: bool, symmetry: bool, reduce: Reduce) -> (String, usize, Option<usize>) {
         let numbers = Numbers { nodes: 3, clients: 3, calls: 1, ..Numbers::default() };
-        let mut setup = setup(&numbers, ranked);
+        let config = Config { nodes: 0, ranked, votes_twice: false };
+        let mut setup = setup(&numbers, config, Expect::Holds);
         setup.properties.truncate(1);
         setup.symmetry = nodes_are_alike(&numbers).filter(|_| symmetry);
         let found = check(&Arc::new(setup), CheckOptions { reduce, ..CheckOptions::default() });

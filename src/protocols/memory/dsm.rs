@@ -19,7 +19,11 @@
 //! The broken variants show what each wait is for. `raw` is shared memory without coherence: pages
 //! are copied and nothing is invalidated, so a reader reads on in an old copy. In `ivy-no-ack` the
 //! manager does not wait until copies are gone: one is still read while the page is written. In
-//! `ivy-no-confirm` it does not wait until a copy has come: the invalidation overtakes the copy.
+//! `ivy-no-confirm` it does not wait until a copy has come: the invalidation overtakes the copy. In
+//! `ivy-forgets-readers` it does not write down who got a copy, so that nobody invalidates it: an
+//! entry of the directory that is changed and not written back, which is what a checker of Chou,
+//! Chelf, Engler and Heinrich looks for in the handlers of the FLASH machine ("Using Meta-level
+//! Compilation to Check FLASH Protocol Code", ASPLOS 2000).
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -51,6 +55,8 @@ pub struct Config {
     pub awaits_invalidations: bool,
     /// Whether the manager waits until a reader has its copy.
     pub awaits_readers: bool,
+    /// Whether the manager notes who gets a copy.
+    pub notes_readers: bool,
 }
 
 impl Config {
@@ -271,7 +277,9 @@ impl Info {
             self.owner = *who;
             self.copies.clear();
         } else {
-            self.copies.insert(*who);
+            if cfg.notes_readers {
+                self.copies.insert(*who);
+            }
             if !cfg.awaits_readers {
                 self.serves = None;
                 self.serve(cfg, page, out);
@@ -422,6 +430,7 @@ fn setup(numbers: &Numbers, variant: impl Fn(Config) -> Config) -> Setup<Dsm> {
         invalidates: true,
         awaits_invalidations: true,
         awaits_readers: true,
+        notes_readers: true,
     });
     Setup {
         history: HistoryForm::RealTime,
@@ -465,5 +474,11 @@ pub fn scenarios(catalogue: &mut Catalogue) {
         properties: vec![coherent()],
         expect: Expect::Breaks(COHERENT),
         ..setup(numbers, |config| Config { awaits_invalidations: false, ..config })
+    });
+    let unnoted = "The manager does not note who gets a copy: nobody invalidates that one.";
+    catalogue.add(card("dsm/ivy-forgets-readers", unnoted), |numbers| Setup {
+        properties: vec![books()],
+        expect: Expect::Breaks(BOOKS),
+        ..setup(numbers, |config| Config { notes_readers: false, ..config })
     });
 }

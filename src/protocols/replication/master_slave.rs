@@ -21,8 +21,7 @@
 //!   hears all replicas but one, so **acknowledged writes survive** failovers;
 //! - `sync` waits for all slaves that the master knows of, which a slow slave makes slow; its calls
 //!   are **linearizable**, reads at a deposed master too, since they wait for slaves like writes.
-//!   (So are those of `semi-sync`, for the same reason.) Were reads answered from the master's own
-//!   log, those at a deposed master would be stale.
+//!   (So are those of `semi-sync`, for the same reason.)
 //!
 //! Broken: `degrading` gives up waiting after a time, as MySQL does by default after 10 seconds,
 //! and is asynchronous from there, though its clients can't tell. `ack-first` claims what semi-sync
@@ -31,7 +30,10 @@
 //! answered. In `no-sync` replicas acknowledge what is not on disk yet, in the world of `crashes`,
 //! where a crash takes it from them. Each loses acknowledged writes. In `monitor-forgets` it is the
 //! monitor that speaks of what is not on disk yet: after a crash it appoints another master for the
-//! same epoch.
+//! same epoch. In `local-reads` a replica that does not lead answers reads from its own copy, as
+//! those of Redis and MySQL do when they are asked: no write is lost, but one that was acknowledged
+//! is not read (the session guarantees that are broken are those of Terry et al., "Session
+//! Guarantees for Weakly Consistent Replicated Data", 1994).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +80,8 @@ pub struct Config {
     pub syncs: bool,
     /// Whether the monitor makes its decisions durable before it speaks of them.
     pub monitor_syncs: bool,
+    /// Whether a replica that does not lead answers reads from its own copy.
+    pub slaves_answer: bool,
 }
 
 /// The number of a master's reign.
@@ -349,6 +353,9 @@ impl Replica {
 
     fn step(&mut self, cfg: &Config, input: Input<MasterSlave>, out: &mut Outbox<MasterSlave>) {
         match input {
+            Input::Call(call, Op::Read) if self.lead.is_none() && cfg.slaves_answer => {
+                out.reply(call, Ret::Value(value(&self.copy.log)));
+            }
             Input::Call(call, _) if self.lead.is_none() => out.fail(call),
             Input::Call(call, op) => self.append(cfg, Entry { call, op }, out),
             Input::Recv(_, Msg::RollCall) if self.copy.epoch == 0 => {
@@ -492,14 +499,19 @@ impl Replica {
 
 /// What the last call of a log returns.
 fn answer(log: &[Entry]) -> Ret {
-    let value = |entry: &Entry| match entry.op {
+    match log.last().map(|entry| &entry.op) {
+        Some(Op::Read) => Ret::Value(value(log)),
+        _ => Ret::Written,
+    }
+}
+
+/// What a log has written last.
+fn value(log: &[Entry]) -> u16 {
+    let written = |entry: &Entry| match entry.op {
         Op::Write(value) => Some(value),
         Op::Read => None,
     };
-    match log.last().map(|entry| &entry.op) {
-        Some(Op::Read) => Ret::Value(log.iter().rev().find_map(value).unwrap_or(0)),
-        _ => Ret::Written,
-    }
+    log.iter().rev().find_map(written).unwrap_or(0)
 }
 
 /// Whether two nodes do not both lead the same epoch.
@@ -586,11 +598,13 @@ fn script(calls: u32, founders: u8) -> impl Fn(&Turn<'_, MasterSlave>) -> Option
 type Variant = (Card, Claim, Expect, Change);
 
 /// What a scenario claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
     /// Only what every mode does.
     Agreement,
-    /// Also that acknowledged writes survive, and that calls are linearizable.
+    /// Also that calls are linearizable.
+    Register,
+    /// Also that acknowledged calls are in the log of every later master.
     Survival,
 }
 
@@ -608,6 +622,7 @@ fn setup(numbers: &Numbers, claim: Claim, expect: Expect, change: Change) -> Set
         promotes_most_advanced: true,
         syncs: true,
         monitor_syncs: true,
+        slaves_answer: false,
     };
     change(&mut config);
     let mut setup = Setup::new(config, numbers, script(numbers.calls, founders));
@@ -619,13 +634,13 @@ fn setup(numbers: &Numbers, claim: Claim, expect: Expect, change: Change) -> Set
         Property::each_pair("logs are prefixes", |_, one, other| logs_are_prefixes(one.1, other.1)),
         Property::settled("replicas agree", replicas_agree),
     ];
-    if claim == Claim::Survival {
+    if claim >= Claim::Register {
         setup.history = HistoryForm::RealTime;
-        setup.properties.insert(
-            0,
-            Property::system("acknowledged writes survive", acknowledged_writes_survive),
-        );
         setup.properties.push(Property::linearizable(Register { initial: 0 }, as_register));
+    }
+    if claim == Claim::Survival {
+        let survive = Property::system("acknowledged writes survive", acknowledged_writes_survive);
+        setup.properties.insert(0, survive);
     }
     setup.sometimes = vec![
         "leads",
@@ -672,6 +687,12 @@ fn variants() -> Vec<Variant> {
         loses(card("master-slave/promote-behind", "promotes the least advanced"), |config| {
             config.promotes_most_advanced = false;
         }),
+        (
+            card("master-slave/local-reads", "slaves answer reads, and may be behind"),
+            Claim::Register,
+            Expect::Breaks("linearizable"),
+            |config| config.slaves_answer = true,
+        ),
         holds(
             crashing(card("master-slave/crashes", "semi-sync, crashes lose unsynced saves")),
             |_| {},
