@@ -4,6 +4,7 @@
 //! message, timer or call with other contents, since a ballot, a token or a call's number changes
 //! as soon as something before it is left out. What has no near relation is dropped.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::protocol::Checkable;
@@ -89,6 +90,40 @@ pub fn nearest<P: Checkable>(world: &World<P>, wish: &Wish<'_>) -> Option<Action
     // Of several equally near ones it is the first, as they stand in the world's fixed order.
     let nearest = related.rev().max_by_key(|(words, _)| likeness(words, wish.words));
     nearest.map(|(_, action)| action)
+}
+
+/// How many messages a detour may be long.
+const DETOUR_MAX: usize = 4;
+
+/// The fewest messages that have to arrive before a step can be taken, and the step; nothing if
+/// there are too many of them, or no steps are left to look for them.
+pub fn detour<P: Checkable>(
+    world: &World<P>,
+    step: impl Fn(&World<P>) -> Option<Action<P>>,
+    steps_left: &mut u64,
+) -> Vec<Action<P>> {
+    let mut seen = HashSet::from([world.clone()]);
+    let mut reached = VecDeque::from([(world.clone(), Vec::new())]);
+    while let Some((world, path)) = reached.pop_front() {
+        let arrives = |action: &Action<P>| {
+            matches!(action.did, Happening::Deliver(..)) && action.torn.is_none()
+        };
+        for action in world.actions().into_iter().filter(arrives) {
+            let Some(left) = steps_left.checked_sub(1) else { return Vec::new() };
+            *steps_left = left;
+            let next = world.after(&action).expect("an enabled action can be done");
+            let mut path: Vec<Action<P>> = path.clone();
+            path.push(action);
+            if let Some(step) = step(&next) {
+                path.push(step);
+                return path;
+            }
+            if path.len() < DETOUR_MAX && seen.insert(next.clone()) {
+                reached.push_back((next, path));
+            }
+        }
+    }
+    Vec::new()
 }
 
 /// The world that starts with these draws, as far as it draws so often and so much.

@@ -4,12 +4,12 @@
 //! and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). It is followed
 //! leniently in the world, so it is a run of the protocol or it is nothing, and it counts if it
 //! breaks the same property first and is smaller: fewer faults, then calls, processes, nodes,
-//! steps, ticks. What is left can't be made smaller by leaving out any one step, nor by giving its
-//! nodes and programs other names, so that it is one of a world that has few of them. It may still
-//! be long, since programs make their calls in order, and what goes wrong in the tenth needs nine
-//! others: so fresh seeds of smaller worlds are tried, the smallest first, and what fails there is
-//! shrunk in the same way. For small worlds the checker then finds a shortest run with the same
-//! numbers, which nothing can beat.
+//! steps, ticks. What is left can't be made smaller by leaving out any one step, nor any calls that
+//! one program makes in a row, nor by giving its nodes and programs other names, so that it is one
+//! of a world that has few of them. It may still be long, since programs make their calls in order,
+//! and what goes wrong in the tenth needs nine others: so fresh seeds of smaller worlds are tried,
+//! the smallest first, and what fails there is shrunk in the same way. For small worlds the checker
+//! then finds a shortest run with the same numbers, which nothing can beat.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -35,8 +35,8 @@ const ROUNDS_TO_RETURN: usize = 64;
 /// Into how many parts a long run is cut at first.
 const COARSE: usize = 32;
 
-/// Runs of more steps keep their names.
-const RENAMED_MAX: usize = 80;
+/// Runs of more steps keep their names, and which calls their programs make.
+const SHORT: usize = 80;
 
 /// How many other names are tried in each smaller world.
 const RENAMINGS_MAX: usize = 200;
@@ -216,6 +216,8 @@ struct Shrinker<'a, P: Checkable> {
     /// The worlds of the best run, one after each action; empty until there is a first candidate.
     worlds: Vec<World<P>>,
     best: Broken<P>,
+    /// Whether messages may arrive that are not in a candidate, where a call waits for them.
+    detours: bool,
     tried: u64,
     steps_left: u64,
 }
@@ -243,6 +245,7 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
             setup,
             worlds: Vec::new(),
             best,
+            detours: false,
             tried: 0,
             steps_left,
         }
@@ -264,6 +267,7 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
             self.leave_out(Action::is_fault, usize::MAX);
             self.leave_out(is_call, usize::MAX);
             self.leave_out(|_| true, usize::MAX);
+            self.earlier_calls();
             self.smaller_values();
             self.fewer_names();
             if self.steps_left == 0 || self.size() == before {
@@ -353,18 +357,27 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
     /// A trace in another world, if it is smaller.
     fn attempt_in(&mut self, numbers: &Numbers, wanted: &[Action<P>]) -> bool {
         let setup = (self.build)(numbers);
-        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
-        match self.follow(&setup, wanted, 0) {
-            Some(followed) if self.is_smaller(numbers, &followed.actions) => {
-                self.setup = setup;
-                self.accept(followed);
-                true
-            }
-            _ => {
-                self.examiner = examiner;
-                false
-            }
-        }
+        self.moves_to(&setup, Size::lt, |it| it.follow(&setup, wanted, 0))
+    }
+
+    /// Moves to another world, if what is followed there breaks the property and is small enough.
+    fn moves_to(
+        &mut self,
+        setup: &Arc<Setup<P>>,
+        small_enough: fn(&Size, &Size) -> bool,
+        follow: impl FnOnce(&mut Self) -> Option<Followed<P>>,
+    ) -> bool {
+        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(setup));
+        let followed = follow(self).filter(|followed| {
+            small_enough(&Size::of(&setup.numbers, &followed.actions), &self.size())
+        });
+        let Some(followed) = followed else {
+            self.examiner = examiner;
+            return false;
+        };
+        self.setup = Arc::clone(setup);
+        self.accept(followed);
+        true
     }
 
     fn is_smaller(&self, numbers: &Numbers, actions: &[Action<P>]) -> bool {
@@ -384,7 +397,17 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
             0 => vec![follow::start(setup, &wanted.first()?.draws)],
             _ => self.worlds.iter().cloned().zip(wanted.iter().cloned()).take(shared).collect(),
         };
-        let by_action = |world: &World<P>, n: usize| near(world, &wanted[n], clients);
+        let detours = self.detours;
+        let by_action = |world: &World<P>, n: usize, steps_left: &mut u64| {
+            let step = |world: &World<P>| near(world, &wanted[n], clients);
+            match step(world) {
+                Some(action) => vec![action],
+                None if detours && caller_waits(world, &wanted[n], clients) => {
+                    follow::detour(world, step, steps_left)
+                }
+                None => Vec::new(),
+            }
+        };
         self.follow_from(begun, shared.max(1)..wanted.len(), by_action)
     }
 
@@ -393,21 +416,23 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
         &mut self,
         begun: Vec<(World<P>, Action<P>)>,
         rest: Range<usize>,
-        pick: impl Fn(&World<P>, usize) -> Option<Action<P>>,
+        pick: impl Fn(&World<P>, usize, &mut u64) -> Vec<Action<P>>,
     ) -> Option<Followed<P>> {
         self.tried += 1;
         let (mut worlds, mut actions): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
         for n in rest {
             self.steps_left = self.steps_left.checked_sub(1)?;
             let world = worlds.last().expect("there is a start");
-            let Some(action) = pick(world, n) else { continue };
-            let next = world.after(&action).expect("an enabled action can be done");
-            actions.push(action);
-            worlds.push(next);
-            let world = worlds.last().expect("it was just added");
-            if let Some(violation) = self.examiner.so_far(world) {
-                let same = violation.property == self.property;
-                return same.then_some(Followed { actions, worlds, violation });
+            for action in pick(world, n, &mut self.steps_left) {
+                let world = worlds.last().expect("there is a start");
+                let next = world.after(&action).expect("an enabled action can be done");
+                let broken = self.examiner.so_far(&next);
+                actions.push(action);
+                worlds.push(next);
+                if let Some(violation) = broken {
+                    let same = violation.property == self.property;
+                    return same.then_some(Followed { actions, worlds, violation });
+                }
             }
         }
         let end = worlds.last().expect("there is a start");
@@ -466,19 +491,7 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
     /// Whether a run in a world with other numbers breaks the property, and is no larger.
     fn follow_in(&mut self, numbers: &Numbers, wanted: &[Action<P>]) -> bool {
         let setup = (self.build)(numbers);
-        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(&setup));
-        let before = self.size();
-        match self.follow(&setup, wanted, 0) {
-            Some(followed) if Size::of(numbers, &followed.actions) <= before => {
-                self.setup = setup;
-                self.accept(followed);
-                true
-            }
-            _ => {
-                self.examiner = examiner;
-                false
-            }
-        }
+        self.moves_to(&setup, Size::le, |it| it.follow(&setup, wanted, 0))
     }
 
     /// Lowers one number as far as the run allows: to the least, or by halves.
@@ -520,10 +533,36 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
         }
     }
 
+    /// Leaves out a few calls of one program in a row, wherever they are and however many: since it
+    /// makes its calls in order, it then makes the earlier ones where it made the later ones. What
+    /// these wait for may come another way.
+    fn earlier_calls(&mut self) {
+        let clients = self.best.numbers.clients;
+        if self.best.actions.len() > SHORT {
+            return;
+        }
+        self.detours = true;
+        for program in 0..clients {
+            let calls = |run: &[Action<P>]| -> Vec<usize> {
+                (0..run.len()).filter(|n| caller(&run[*n], clients) == Some(program)).collect()
+            };
+            for few in (1..=calls(&self.best.actions).len()).rev() {
+                let mut from = 0;
+                while let Some(row) = calls(&self.best.actions).get(from..from + few) {
+                    let numbered = self.best.actions.iter().cloned().enumerate();
+                    let kept = numbered.filter(|(n, _)| !row.contains(n));
+                    let wanted: Vec<_> = kept.map(|(_, action)| action).collect();
+                    from += usize::from(!self.attempt(&wanted));
+                }
+            }
+        }
+        self.detours = false;
+    }
+
     /// The same run by fewer programs at fewer nodes, under other names.
     fn fewer_names(&mut self) {
         let numbers = self.best.numbers.clone();
-        if self.best.actions.len() > RENAMED_MAX {
+        if self.best.actions.len() > SHORT {
             return;
         }
         let trace: Vec<String> = self.best.actions.iter().map(Action::to_string).collect();
@@ -565,24 +604,13 @@ impl<'a, P: Checkable> Shrinker<'a, P> {
 
     /// A trace in words in another world, if it is smaller.
     fn attempt_by_words(&mut self, setup: &Arc<Setup<P>>, wanted: &[String]) -> bool {
-        let examiner = std::mem::replace(&mut self.examiner, Examiner::new(setup));
-        let start = self.best.actions[0].draws.clone();
         let clients = setup.numbers.clients;
-        let by_words = |world: &World<P>, n: usize| {
-            follow::nearest(world, &follow::Wish { words: &wanted[n], clients })
+        let by_words = |world: &World<P>, n: usize, _: &mut u64| {
+            let wish = follow::Wish { words: &wanted[n], clients };
+            follow::nearest(world, &wish).into_iter().collect()
         };
-        let begun = vec![follow::start(setup, &start)];
-        match self.follow_from(begun, 0..wanted.len(), by_words) {
-            Some(followed) if self.is_smaller(&setup.numbers, &followed.actions) => {
-                self.setup = Arc::clone(setup);
-                self.accept(followed);
-                true
-            }
-            _ => {
-                self.examiner = examiner;
-                false
-            }
-        }
+        let begun = vec![follow::start(setup, &self.best.actions[0].draws)];
+        self.moves_to(setup, Size::lt, |it| it.follow_from(begun, 0..wanted.len(), by_words))
     }
 
     /// Fewer ticks, the first values that chance may draw, jumps by one.
@@ -616,19 +644,31 @@ fn is_call<P: Checkable>(action: &Action<P>) -> bool {
     matches!(action.did, Happening::Call(..))
 }
 
+/// Whether a call can't be made because the one before it is still open.
+fn caller_waits<P: Checkable>(world: &World<P>, wish: &Action<P>, clients: u32) -> bool {
+    let programs = &world.system.programs;
+    let program = caller(wish, clients).and_then(|program| programs.get(program as usize));
+    program.is_some_and(|program| program.open.is_some())
+}
+
+/// The program that makes a call.
+fn caller<P: Checkable>(action: &Action<P>, clients: u32) -> Option<u32> {
+    match action.did {
+        Happening::Call(call, ..) => Some(u32::from(call.process.0) % clients.max(1)),
+        _ => None,
+    }
+}
+
 /// A run with no more than the last calls of each program.
 fn with_last_calls<P: Checkable>(run: &[Action<P>], numbers: &Numbers) -> Vec<Action<P>> {
     let mut left: BTreeMap<u32, u32> = BTreeMap::new();
     let mut kept: Vec<_> = run.iter().rev().cloned().collect();
-    kept.retain(|action| match action.did {
-        Happening::Call(call, ..) => {
-            let program = u32::from(call.process.0) % numbers.clients.max(1);
-            let left = left.entry(program).or_insert(numbers.calls);
-            let stays = *left > 0;
-            *left = left.saturating_sub(1);
-            stays
-        }
-        _ => true,
+    kept.retain(|action| {
+        let Some(program) = caller(action, numbers.clients) else { return true };
+        let left = left.entry(program).or_insert(numbers.calls);
+        let stays = *left > 0;
+        *left = left.saturating_sub(1);
+        stays
     });
     kept.reverse();
     kept
