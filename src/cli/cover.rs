@@ -108,7 +108,7 @@ fn table(lines: &[Line], seeds: u64) -> String {
         "# Coverage\n\nWritten by `seedbed cover`, with {seeds} seeds.\n\n\
          ## What seeds visit of the small worlds\n\n\
          All of each world is checked; this is the share that seeds of the simulator would have \
-         met,\nafter 10, 100, ... of them.\n\n\
+         met,\nafter 1, 10, 100, ... of them.\n\n\
          | scenario | states | visited | transitions | visited |\n|---|--:|--:|--:|--:|\n"
     );
     for Line { scenario, met } in lines {
@@ -132,4 +132,130 @@ fn table(lines: &[Line], seeds: u64) -> String {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::kept;
+    use crate::protocols::catalogue;
+    use crate::report::guarantees::Guarantee;
+
+    /// The numbers after which shares are told, of so many seeds.
+    fn told(seeds: u64) -> impl Iterator<Item = u64> {
+        std::iter::successors(Some(1), |n| Some(n * 10)).take_while(move |n| *n < seeds)
+    }
+
+    fn world(cells: &[&str], seeds: u64) -> Option<Met> {
+        let &[states, of_states, transitions, of_transitions] = cells else { return None };
+        let (states, transitions) = (states.parse().ok()?, transitions.parse().ok()?);
+        let parts = |shown: &str, whole| -> Option<Vec<usize>> {
+            shown.split(", ").map(|share| kept::part(share, whole)).collect()
+        };
+        let (of_states, of_transitions) =
+            (parts(of_states, states)?, parts(of_transitions, transitions)?);
+        let after: Vec<_> = told(seeds).chain([seeds]).collect();
+        if [of_states.len(), of_transitions.len()] != [after.len(); 2] {
+            return None;
+        }
+        let visited = after.into_iter().zip(of_states).zip(of_transitions);
+        let visited =
+            visited.map(|((seeds, states), transitions)| Visited { seeds, states, transitions });
+        Some(Met::World { states, transitions, visited: visited.collect() })
+    }
+
+    fn failing(cells: &[&str], property: &'static str, seeds: u64) -> Option<Met> {
+        let &[named, failing, median] = cells else { return None };
+        let never = format!("over {seeds}");
+        let median = if median == never { None } else { Some(median.parse().ok()?) };
+        let met = Met::Failures { property, failing: failing.parse().ok()?, median };
+        (named == property).then_some(met)
+    }
+
+    /// The lines of a table, one for each scenario of the catalogue in its order.
+    fn parsed(catalogue: &Catalogue, text: &str) -> Option<(Vec<Line>, u64)> {
+        let (_, rest) = text.split_once(", with ")?;
+        let seeds = rest.split_once(" seeds")?.0.parse().ok()?;
+        let rows: Vec<_> = kept::rows(text).collect();
+        let line = |scenario: &dyn Engines| {
+            let card = scenario.card();
+            let mut named = rows.iter().filter(|row| row[0] == format!("`{}`", card.name));
+            let (cells, None) = (&named.next()?[1..], named.next()) else { return None };
+            let met = match scenario.expect(&card.small).broken() {
+                None => world(cells, seeds)?,
+                Some(property) => failing(cells, property, seeds)?,
+            };
+            Some(Line { scenario: card.name, met })
+        };
+        Some((catalogue.iter().map(line).collect::<Option<_>>()?, seeds))
+    }
+
+    /// Whether a line and one of the other report have the same numbers.
+    fn agree(line: &Line, other: &Guarantee) -> bool {
+        match &line.met {
+            Met::Inexhausted => false,
+            Met::World { states, transitions, visited } => {
+                let checked = other.checked.as_ref();
+                let grows = |pair: &[Visited]| {
+                    pair[0].states <= pair[1].states && pair[0].transitions <= pair[1].transitions
+                };
+                checked.and_then(|checked| checked.states.zip(checked.transitions))
+                    == Some((*states, *transitions))
+                    && visited.windows(2).all(grows)
+            }
+            Met::Failures { property, failing, median } => {
+                let broken = other.simulated.broken.get(*property).copied().unwrap_or_default();
+                broken == *failing && (broken > 0 || median.is_none())
+            }
+        }
+    }
+
+    /// What a table says that is not so: of its form, of which scenarios there are, and of what the
+    /// other report has of them.
+    fn stale(text: &str) -> Option<String> {
+        let catalogue = catalogue();
+        let Some((lines, seeds)) = parsed(&catalogue, text) else {
+            return Some("a row is not there or can't be read".to_owned());
+        };
+        if table(&lines, seeds) != text {
+            return Some("it is not as it is written".to_owned());
+        }
+        let guarantees = kept::guarantees().scenarios;
+        let wrong = lines.iter().find(|line| {
+            let other = guarantees.iter().find(|other| other.scenario == line.scenario);
+            !other.is_some_and(|other| {
+                other.simulated.seeds == format!("0..{seeds}") && agree(line, other)
+            })
+        });
+        wrong.map(|line| format!("{} is not so", line.scenario))
+    }
+
+    #[test]
+    fn the_kept_table_is_about_this_code() {
+        assert_eq!(stale(&kept::read(TABLE)), None, "`seedbed cover` writes it anew");
+    }
+
+    /// Each word of the table that is changed is noticed, and each row that is left out or added.
+    #[test]
+    fn a_stale_table_is_noticed() {
+        let text = kept::read(TABLE);
+        let [first, last] = [kept::lines(&text).next(), kept::lines(&text).last()]
+            .map(|row| format!("{}\n", row.expect("there are rows")));
+        let cell = |row: &str, n| row.split(" | ").nth(n).expect("a cell").to_owned();
+        let other = |row: &str, from: &str, to: &str| text.replace(row, &row.replacen(from, to, 1));
+        let edits = [
+            (text.replace("small worlds", "worlds"), "as it is written"),
+            (text.replace("with 1000 seeds", "with 100 seeds"), "can't be read"),
+            (text.replacen(", 0.", ", 0,", 1), "can't be read"),
+            (text.replacen("| linearizable |", "| sequential |", 1), "can't be read"),
+            (other(&first, &cell(&first, 1), "7"), "can't be read"),
+            (other(&first, &cell(&first, 1), "70000"), "is not so"),
+            (other(&first, "0.0", "99.9"), "is not so"),
+            (other(&last, &cell(&last, 2), "7"), "is not so"),
+            (text.replace(&first, ""), "not there"),
+            (text.clone() + &last.replace('/', "/not-"), "as it is written"),
+            (text.clone() + &last, "not there"),
+        ];
+        kept::noticed(&text, stale, &edits);
+    }
 }

@@ -11,6 +11,8 @@ macro_rules! say {
 mod args;
 mod cover;
 mod export;
+#[cfg(test)]
+mod kept;
 mod reduce;
 mod run;
 mod shrink;

@@ -56,9 +56,7 @@ pub fn reduce(catalogue: &Catalogue, many: &Many) -> Status {
     let scenarios = chosen(catalogue, &many.globs)?;
     let mut lines = Vec::new();
     for scenario in scenarios.into_iter().filter(|scenario| scenario.checkable()) {
-        let name = scenario.card().name;
-        let more = WORLDS.iter().filter(|(world, _)| *world == name).map(|(_, set)| *set);
-        for set in std::iter::once(&[][..]).chain(more) {
+        for set in worlds(scenario.card().name) {
             lines.extend(one(scenario, set, many.jobs)?);
             if progress::interrupted() {
                 eprintln!("seedbed: it was interrupted; no table is written");
@@ -73,11 +71,22 @@ pub fn reduce(catalogue: &Catalogue, many: &Many) -> Status {
     Ok(agreement.status())
 }
 
+/// The settings of a scenario's worlds: none, which is its small world, and more.
+fn worlds(name: &str) -> impl Iterator<Item = &'static [&'static str]> {
+    let more = WORLDS.iter().filter(move |(world, _)| *world == name).map(|(_, set)| *set);
+    std::iter::once(&[][..]).chain(more)
+}
+
+/// What the table calls a world.
+fn title(name: &str, set: &[&str]) -> String {
+    format!("`{name}` {}", set.join(" ")).trim_end().to_owned()
+}
+
 /// Searches a world in full and reduced; nothing where it is too large for a full search.
 fn one(scenario: &dyn Engines, set: &[&str], threads: usize) -> Result<Option<Line>, Bad> {
     let card = scenario.card();
-    let set: Vec<String> = set.iter().map(ToString::to_string).collect();
-    let numbers = with_settings(scenario, &card.small, &set)?;
+    let settings: Vec<String> = set.iter().map(ToString::to_string).collect();
+    let numbers = with_settings(scenario, &card.small, &settings)?;
     let check = |reduce| {
         let options = CheckOptions { reduce, threads, ..CheckOptions::default() };
         let states_max = Some(STATES_MAX);
@@ -90,7 +99,7 @@ fn one(scenario: &dyn Engines, set: &[&str], threads: usize) -> Result<Option<Li
     }
     let [symmetry, order, both] = [Reduce::Symmetry, Reduce::Order, Reduce::Both];
     Ok(Some(Line {
-        world: format!("`{}` {}", card.name, set.join(" ")).trim_end().to_owned(),
+        world: title(card.name, set),
         verdict: full.verdict,
         states: full.states,
         transitions: full.transitions,
@@ -155,4 +164,131 @@ fn table(lines: &[Line]) -> String {
 /// What is left.
 fn left(part: usize, whole: usize) -> String {
     if part == whole { "all".to_owned() } else { share(part, whole) + " %" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::kept;
+    use crate::protocols::catalogue;
+
+    /// Worlds with so few states are searched again.
+    const FEW: usize = 3_000;
+
+    fn saved(states: usize, transitions: usize) -> Saved {
+        Saved { states, transitions, refused: Vec::new(), agrees: true }
+    }
+
+    /// The lines of a table that no search disagrees in.
+    fn parsed(text: &str) -> Option<Vec<Line>> {
+        let line = |cells: Vec<&str>| {
+            let &[world, verdict, states, of_states, transitions, symmetry, order, both] =
+                &cells[..]
+            else {
+                return None;
+            };
+            let (states, transitions) = (states.parse().ok()?, transitions.parse().ok()?);
+            let part = |cell: &str, whole| match cell {
+                "all" => Some(whole),
+                share => kept::part(share.strip_suffix(" %")?, whole),
+            };
+            Some(Line {
+                world: world.to_owned(),
+                verdict: ["holds", "violated"].into_iter().find(|word| *word == verdict)?,
+                states,
+                transitions,
+                symmetry: saved(part(of_states, states)?, part(symmetry, transitions)?),
+                order: saved(states, part(order, transitions)?),
+                both: saved(states, part(both, transitions)?),
+            })
+        };
+        let mut lines = kept::rows(text).map(line).collect::<Option<Vec<_>>>()?;
+        for refused in text.lines().filter_map(|line| line.strip_prefix("- ")) {
+            let (reason, worlds) = refused.rsplit_once(": ")?;
+            for world in worlds.split(", ") {
+                let line = lines.iter_mut().find(|line| line.world == world)?;
+                line.symmetry.refused.push(reason.to_owned());
+            }
+        }
+        Some(lines)
+    }
+
+    /// What a table says that is not so: of its form, of which worlds there are, of what the other
+    /// report has of them, and of where symmetry saves nothing, which is where it is refused.
+    fn stale(text: &str) -> Option<String> {
+        let Some(lines) = parsed(text) else { return Some("a row can't be read".to_owned()) };
+        if table(&lines) != text {
+            return Some("it is not as it is written".to_owned());
+        }
+        let catalogue = catalogue();
+        let names = catalogue.iter().filter(|s| s.checkable()).map(|s| s.card().name);
+        let titles = names.flat_map(|name| worlds(name).map(move |set| title(name, set)));
+        if !titles.eq(lines.iter().map(|line| line.world.clone())) {
+            return Some("its rows are not the catalogue's worlds".to_owned());
+        }
+        let guarantees = kept::guarantees().scenarios;
+        let wrong = lines.iter().find(|line| {
+            let all = line.symmetry.transitions == line.transitions;
+            let named = |name: &str| line.world == title(name, &[]);
+            let known = guarantees.iter().find(|other| named(&other.scenario));
+            let known = known.and_then(|other| other.checked.as_ref());
+            let same = known.is_none_or(|checked| {
+                let counts = (Some(line.states), Some(line.transitions));
+                checked.verdict == line.verdict
+                    && (checked.states.is_none() || (checked.states, checked.transitions) == counts)
+            });
+            !same || all == line.symmetry.refused.is_empty()
+        });
+        wrong.map(|line| format!("{} is not so", line.world))
+    }
+
+    /// The rows of the smallest worlds, made anew.
+    fn fresh(lines: &[Line]) -> Vec<String> {
+        let catalogue = catalogue();
+        let mut again = Vec::new();
+        for scenario in catalogue.iter().filter(|scenario| scenario.checkable()) {
+            let name = scenario.card().name;
+            let few = |set: &&[&str]| {
+                let mut few = lines.iter().filter(|line| line.states <= FEW);
+                few.any(|line| line.world == title(name, set))
+            };
+            let searched = worlds(name).filter(few).map(|set| one(scenario, set, 1));
+            again.extend(searched.map(|line| line.expect("it is searched").expect("in full")));
+        }
+        kept::lines(&table(&again)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_kept_table_is_about_this_code() {
+        let text = kept::read(TABLE);
+        assert_eq!(stale(&text), None, "`seedbed reduce` writes it anew");
+        let fresh = fresh(&parsed(&text).expect("it is not stale"));
+        assert!(fresh.len() > 10, "{fresh:?}");
+        for row in fresh {
+            assert!(kept::lines(&text).any(|kept| kept == row), "`seedbed reduce` has: {row}");
+        }
+    }
+
+    /// Each word of the table that is changed is noticed, and each row that is left out or added.
+    #[test]
+    fn a_stale_table_is_noticed() {
+        let text = kept::read(TABLE);
+        let [first, last] = [kept::lines(&text).next(), kept::lines(&text).last()]
+            .map(|row| format!("{}\n", row.expect("there are rows")));
+        let states = first.split(" | ").nth(2).expect("a cell");
+        let world = last[2..].split(" | ").next().expect("a cell");
+        let without = text.replace(&last, "");
+        let edits = [
+            (text.replace("Order\nsaves", "Order saves"), "as it is written"),
+            (text.replacen("| holds |", "| survives |", 1), "can't be read"),
+            (text.replacen(" % |", "% |", 1), "can't be read"),
+            (text.replacen("| holds |", "| violated |", 1), "is not so"),
+            (text.replacen(states, "7", 1), "is not so"),
+            (text.replacen("50.0 %", "all", 2), "is not so"),
+            (without.clone(), "can't be read"),
+            (without.replace(&format!(", {world}"), ""), "the catalogue's"),
+            (text.replace(world, "`no/such`"), "the catalogue's"),
+        ];
+        kept::noticed(&text, stale, &edits);
+    }
 }
