@@ -97,6 +97,7 @@ const DETOUR_MAX: usize = 4;
 
 /// The fewest messages that have to arrive before a step can be taken, and the step; nothing if
 /// there are too many of them, or no steps are left to look for them.
+#[expect(clippy::mutable_key_type, reason = "what a step has looked at is no part of a world")]
 pub fn detour<P: Checkable>(
     world: &World<P>,
     step: impl Fn(&World<P>) -> Option<Action<P>>,
