@@ -10,6 +10,7 @@ mod feasibility;
 mod lifting;
 mod order;
 mod promises;
+mod reducing;
 mod regressions;
 mod resting;
 mod shrinking;

@@ -1,6 +1,6 @@
 //! Steps that sleep, against full exploration: the same states at the same depths, the same
-//! verdict, trace and marks, by fewer transitions; on random protocols under faults, and over the
-//! catalogue. Each rule by which steps sleep is seen to be needed.
+//! verdict, trace and marks, by fewer transitions; on random protocols under faults. Each rule by
+//! which steps sleep is seen to be needed.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use seedbed::engine::check::{CheckOptions, Checked, Verdict, check};
 use seedbed::engine::reduce::{Flaw, Reduce};
 use seedbed::protocol::{CallId, Input, NodeId, Outbox, Protocol};
-use seedbed::protocols::catalogue;
 use seedbed::world::{
     Clocks, CutKind, Event, HistoryForm, InFlight, Links, Monitor, Numbers, Property, Setup, Turn,
 };
+
+use super::reducing::times;
 
 const STATES: u8 = 3;
 const MESSAGES: u8 = 2;
@@ -184,7 +185,7 @@ fn gist(found: &Checked<Cog>) -> impl PartialEq + std::fmt::Debug + use<> {
 fn states_depths_and_traces_are_those_of_full_exploration() {
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let (mut compared, mut broken, mut taken, mut all) = (0, 0, 0, 0);
-    for case in 0..250 * super::symmetry::times() {
+    for case in 0..250 * times() {
         let setup = Arc::new(random_world(&mut rng));
         let full = found(&setup, Reduce::None, Flaw::None, 1);
         if let Verdict::Incomplete(_) = full.verdict {
@@ -206,7 +207,7 @@ fn states_depths_and_traces_are_those_of_full_exploration() {
         broken += u32::from(full.verdict != Verdict::Holds);
         (taken, all) = (taken + lazy.transitions, all + full.transitions);
     }
-    let enough = compared >= 150 * super::symmetry::times() && broken >= 20;
+    let enough = compared >= 150 * times() && broken >= 20;
     assert!(enough, "{compared} compared, {broken} broken");
     assert!(taken * 10 < all * 9, "{taken} of {all} transitions were taken");
     println!("{compared} worlds, {broken} broken, {taken} of {all} transitions taken");
@@ -229,38 +230,4 @@ fn each_rule_of_sleeping_is_needed() {
         assert!(differs > 0, "{flaw:?} is not noticed");
         println!("{flaw:?} is noticed in {differs} of 120 worlds");
     }
-}
-
-/// What is small enough for a test.
-const SMALL: usize = 30_000;
-
-#[test]
-fn the_catalogue_is_the_same_by_fewer_transitions() {
-    let mut saved = 0;
-    for scenario in catalogue().iter().filter(|scenario| scenario.checkable()) {
-        let card = scenario.card();
-        let check = |reduce| {
-            let options = CheckOptions { reduce, states_max: Some(SMALL), ..Default::default() };
-            scenario.check(&card.small, options).expect("it is checkable")
-        };
-        let full = check(Reduce::None);
-        if full.verdict == "incomplete" {
-            continue;
-        }
-        let lazy = check(Reduce::Order);
-        assert_eq!(lazy.verdict, full.verdict, "{}", card.name);
-        assert_eq!(lazy.trace, full.trace, "{}", card.name);
-        let both = check(Reduce::Both);
-        assert_eq!((both.verdict, &both.trace), (full.verdict, &full.trace), "{}", card.name);
-        if full.exhausted {
-            assert_eq!(lazy.marks, full.marks, "{}", card.name);
-            assert_eq!((lazy.states, lazy.depth), (full.states, full.depth), "{}", card.name);
-            for whole in [lazy.reduction, both.reduction].into_iter().flatten() {
-                let counts = (whole.states, whole.transitions);
-                assert_eq!(counts, (full.states, full.transitions), "{}", card.name);
-            }
-            saved += usize::from(lazy.transitions < full.transitions);
-        }
-    }
-    assert!(saved >= 3, "transitions are saved in {saved} scenarios");
 }

@@ -1,7 +1,6 @@
 //! Symmetry against full exploration: the same verdict and trace, and orbits that have as many
-//! states and transitions in all as there are; on random protocols of interchangeable nodes, and
-//! over the catalogue. Claims that are false are found out, and so is an image that is not the
-//! least.
+//! states and transitions in all as there are; on random protocols of interchangeable nodes. Claims
+//! that are false are found out, and so is an image that is not the least.
 
 use std::sync::Arc;
 
@@ -10,11 +9,12 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use seedbed::engine::check::{CheckOptions, Checked, Verdict, check};
 use seedbed::engine::reduce::{Flaw, Reduce};
 use seedbed::protocol::{CallId, Input, NodeId, Outbox, Protocol};
-use seedbed::protocols::catalogue;
 use seedbed::world::{
     Clocks, CutKind, HistoryForm, Interchange, Links, Numbers, Property, Renaming, Setup, Symmetry,
     System,
 };
+
+use super::reducing::times;
 
 const STATES: usize = 3;
 const MESSAGES: usize = 2;
@@ -198,11 +198,6 @@ fn whole(found: &Checked<Clerk>) -> (usize, usize) {
     (reduction.states, reduction.transitions)
 }
 
-/// How often the cases are multiplied.
-pub fn times() -> u32 {
-    std::env::var("SEEDBED_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
-}
-
 #[test]
 fn orbits_have_as_many_states_as_there_are() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
@@ -292,36 +287,4 @@ fn a_property_that_tells_names_apart_is_named() {
         }
         assert!(named > 5, "{named}");
     }
-}
-
-/// What is small enough for a test; `seedbed reduce` compares all.
-const SMALL: usize = 30_000;
-
-#[test]
-fn the_catalogue_is_the_same_with_and_without_symmetry() {
-    let mut saved = Vec::new();
-    for scenario in catalogue().iter().filter(|scenario| scenario.checkable()) {
-        let card = scenario.card();
-        let check = |reduce| {
-            let options = CheckOptions { reduce, states_max: Some(SMALL), ..Default::default() };
-            scenario.check(&card.small, options).expect("it is checkable")
-        };
-        let full = check(Reduce::None);
-        if full.verdict == "incomplete" {
-            continue;
-        }
-        let reduced = check(Reduce::Symmetry);
-        assert_eq!(reduced.verdict, full.verdict, "{}", card.name);
-        assert_eq!(reduced.trace, full.trace, "{}", card.name);
-        let whole = reduced.reduction.expect("it was asked for");
-        if full.exhausted {
-            let counts = (whole.states, whole.transitions);
-            assert_eq!(counts, (full.states, full.transitions), "{}", card.name);
-            assert_eq!(reduced.marks, full.marks, "{}", card.name);
-        }
-        if full.exhausted && reduced.states < full.states {
-            saved.push(card.name);
-        }
-    }
-    assert_eq!(saved, ["lease-lock/believed"], "in these symmetry saves something");
 }
