@@ -7,7 +7,7 @@ use seedbed::engine::follow::follow;
 use seedbed::engine::shrink::{ShrinkOptions, Shrunk, Size, Unshrinkable, shortest, shrink};
 use seedbed::engine::simulate::{self, SimulateOptions};
 use seedbed::engine::trace::{TraceFile, VERSION};
-use seedbed::engine::{Engines, Runner};
+use seedbed::engine::{Engines, Runner, Shrinking};
 use seedbed::protocol::{Input, NodeId, Outbox};
 use seedbed::protocols::catalogue;
 use seedbed::world::{Faults, Numbers, Property, Setup};
@@ -117,6 +117,14 @@ fn few_nodes_have_small_names() {
     assert_eq!((found.after.processes, found.after.nodes), (2, 2));
 }
 
+/// The first failing run of a scenario's large world, shrunk; the checker is not asked.
+fn first_failure_shrunk(name: &str) -> Shrinking {
+    let catalogue = catalogue();
+    let scenario = catalogue.get(name).expect("it is in the catalogue");
+    let options = ShrinkOptions { states_max: 0, ..ShrinkOptions::default() };
+    scenario.shrink(&first_failure(scenario), options).expect("it breaks something")
+}
+
 /// The first run of a scenario's large world that fails.
 fn first_failure(scenario: &dyn Engines) -> TraceFile {
     let how = SimulateOptions {
@@ -147,11 +155,7 @@ fn first_failure(scenario: &dyn Engines) -> TraceFile {
 /// before it stay. A run of a smaller world has no such past.
 #[test]
 fn what_nothing_can_be_left_out_of_is_found_anew() {
-    let catalogue = catalogue();
-    let skewed = catalogue.get("gossip/skewed").expect("it is in the catalogue");
-    let file = first_failure(skewed);
-    let options = ShrinkOptions { states_max: 0, ..ShrinkOptions::default() };
-    let found = skewed.shrink(&file, options).expect("it breaks something");
+    let found = first_failure_shrunk("gossip/skewed");
     assert!(found.before.calls > 10 && found.before.steps > 100, "{:?}", found.before);
     assert!(found.after.calls <= 4 && found.after.steps <= 20, "{:?}", found.after);
 }
@@ -161,11 +165,7 @@ fn what_nothing_can_be_left_out_of_is_found_anew() {
 /// left out, and no fewer; and then its next lock comes from another node than it did.
 #[test]
 fn a_program_makes_its_first_calls_where_it_made_later_ones() {
-    let catalogue = catalogue();
-    let unordered = catalogue.get("lazy-release/unordered-diffs").expect("it is in the catalogue");
-    let file = first_failure(unordered);
-    let options = ShrinkOptions { states_max: 0, ..ShrinkOptions::default() };
-    let found = unordered.shrink(&file, options).expect("it breaks something");
+    let found = first_failure_shrunk("lazy-release/unordered-diffs");
     assert!(found.before.calls > 90, "{:?}", found.before);
     assert!(found.after.calls <= 14 && found.after.steps <= 30, "{:?}", found.after);
 }

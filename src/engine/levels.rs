@@ -321,7 +321,9 @@ impl Levels {
             return Some(format!("it stopped at {most} states"));
         }
         if self.store.is_full() {
-            return Some("it stopped since one thread can't keep more states".to_owned());
+            return Some(
+                "it stopped since there is no room in its tables for more states".to_owned(),
+            );
         }
         progress::within_budget(bytes_max).err()
     }

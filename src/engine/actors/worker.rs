@@ -86,6 +86,12 @@ struct Own {
 /// actors.
 type Inbox = (u32, u32);
 
+/// Whose message it is, and for whom.
+fn link<M>(envelopes: &[Arc<Envelope<M>>], flight: u32) -> (Id, Id) {
+    let envelope = &envelopes[flight as usize];
+    (envelope.src, envelope.dst)
+}
+
 /// The messages heard and sent in a step: the name of the one that was heard, plus one, and then
 /// the names of the others.
 type Talk = Box<[u32]>;
@@ -94,7 +100,9 @@ type Talk = Box<[u32]>;
 pub struct Worker<'a, A: Acting, C, H: Past> {
     shared: &'a Shared<'a, A, C, H>,
     values: Values<A, H>,
+    /// For each message.
     inboxes: Vec<Inbox>,
+    /// For each receiver, how many of these are for it.
     received: Vec<u32>,
     steps: Vec<Step>,
     sent: Vec<u32>,
@@ -243,14 +251,12 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
     fn is_at_hand(&self, n: usize) -> bool {
         let Some(before) = n.checked_sub(1).map(|n| self.state.flights[n]) else { return true };
         match self.shared.kind {
-            Kind::InOrder => self.link(before) != self.link(self.state.flights[n]),
+            Kind::InOrder => {
+                let link = |flight| link(&self.values.envelopes, flight);
+                link(before) != link(self.state.flights[n])
+            }
             _ => before != self.state.flights[n],
         }
-    }
-
-    fn link(&self, flight: u32) -> (Id, Id) {
-        let envelope = &self.values.envelopes[flight as usize];
-        (envelope.src, envelope.dst)
     }
 
     fn losses(&mut self, sink: &mut impl Sink<Deed>) {
@@ -406,11 +412,8 @@ impl<'a, A: Acting, C, H: Past> Worker<'a, A, C, H> {
             Kind::InOrder => {
                 next.flights.clone_from(&state.flights);
                 subject.map(|n| next.flights.remove(n));
+                let link = |flight| link(&self.values.envelopes, flight);
                 for sent in sent {
-                    let link = |name: u32| {
-                        let envelope = &self.values.envelopes[name as usize];
-                        (envelope.src, envelope.dst)
-                    };
                     let goes_before = |other: &u32| link(*other) <= link(*sent);
                     let place = next.flights.partition_point(goes_before);
                     next.flights.insert(place, *sent);
